@@ -1,0 +1,35 @@
+# make demo   score the spoken demo clip in simulated hardware, bit for bit against PyTorch
+# make test   lint, types and tests
+# make bench  the figures of README.md as JSON
+#
+# Each sets up .venv first, and again only if what it is made from has changed.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest -q -n 2
+
+.PHONY: demo test lint types bench setup
+
+demo: $(READY)
+	@$(BIN)/bambino verify
+
+test: lint types
+	$(PYTEST) -m unit
+	$(PYTEST) -m "not unit"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)
+	@$(BIN)/bambino bench
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt tools/set_up.sh
+	@bash tools/set_up.sh "$(PYTHON)" "$(VENV)"
+	@touch $@

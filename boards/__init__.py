@@ -1,0 +1,1 @@
+"""Where it runs and what it costs: bitstreams, the host link, the board engine, reports."""
