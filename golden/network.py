@@ -253,7 +253,8 @@ class Layer:
         refuse(f"layer {self.name}", broken)
 
     def _check_end(self, broken: list[str]) -> None:
-        end, out = self.end, self.out_channels
+        end: object = self.end
+        out = self.out_channels
         if isinstance(end, Threshold):
             _check_vector(broken, "threshold", end.threshold, np.int32, out)
             _check_vector(broken, "flip", end.flip, np.bool_, out)
