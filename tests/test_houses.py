@@ -1,0 +1,124 @@
+"""The arrows between the four houses, what may need torch, and what is declared."""
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HOUSES = ("golden", "hw", "sim", "boards")
+MAY_IMPORT = {
+    "golden": {"torch", "numpy", "golden", "soundfile", "soxr", "rich", "pesq"},
+    "hw": {"amaranth", "numpy", "hw", "golden.network", "golden.netfile"},
+    "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
+    "boards": {"golden", "hw", "sim", "boards", "numpy", "amaranth", "amaranth_boards"},
+}
+NEEDS_TORCH = {
+    "evaluate",
+    "export",
+    "mixing",
+    "model",
+    "quantise",
+    "torch_engine",
+    "train",
+}
+"""The parts of `golden` that may load torch; all others load fast, and `hw` may use them."""
+
+SOURCES = [*(p for house in HOUSES for p in sorted((ROOT / house).glob("*.py")))]
+
+
+def imports(path: Path, *, lazy: bool = True) -> set[str]:
+    """Dotted names that `path` imports; those within functions only if `lazy`."""
+    found: set[str] = set()
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} must import by full names"
+            assert all(alias.name != "*" for alias in node.names), f"{path.name} imports a star"
+            module = node.module or ""
+            local = module in HOUSES
+            found |= {f"{module}.{a.name}" for a in node.names} if local else {module}
+        elif lazy or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo += ast.iter_child_nodes(node)
+    return found
+
+
+def allowed(name: str, permitted: set[str]) -> bool:
+    """Whether `name` is among `permitted` or lies within one of them."""
+    parts = name.split(".")
+    prefixes = {".".join(parts[: i + 1]) for i in range(len(parts))}
+    return parts[0] in sys.stdlib_module_names or bool(prefixes & permitted)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: f"{p.parent.name}.{p.stem}")
+def test_arrows(path: Path) -> None:
+    permitted = MAY_IMPORT[path.parent.name]
+    outside = {name for name in imports(path) if not allowed(name, permitted)}
+    assert not outside, f"{path.parent.name} must not import {sorted(outside)}"
+
+
+def test_an_arrow_the_wrong_way_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text("import os.path\ndef late():\n    from hw.array import Array\n")
+    seen = imports(path)
+    assert seen == {"os.path", "hw.array"}
+    assert not allowed("hw.array", MAY_IMPORT["golden"])
+    assert allowed("os.path", MAY_IMPORT["golden"])
+    assert allowed("golden.network", MAY_IMPORT["hw"])
+    assert not allowed("golden.model", MAY_IMPORT["hw"])
+    assert imports(path, lazy=False) == {"os.path"}
+
+
+def loads(name: str, seen: set[str] | None = None) -> set[str]:
+    """Every module that importing ``golden.<name>`` loads, followed through `golden`."""
+    seen = set() if seen is None else seen
+    for found in imports(ROOT / "golden" / f"{name}.py", lazy=False):
+        if found in seen:
+            continue
+        seen.add(found)
+        inner = found.split(".")
+        if inner[0] == "golden" and (ROOT / "golden" / f"{inner[1]}.py").is_file():
+            loads(inner[1], seen)
+    return seen
+
+
+def test_only_the_named_parts_of_golden_load_torch() -> None:
+    names = [p.stem for p in (ROOT / "golden").glob("*.py")]
+    need = {n for n in names if any(m.partition(".")[0] == "torch" for m in loads(n))}
+    assert need <= NEEDS_TORCH
+    assert "torch_engine" in need  # so that the search is known to find something
+
+
+def test_packages_hold_a_docstring_only() -> None:
+    for house in HOUSES:
+        body = ast.parse((ROOT / house / "__init__.py").read_text(encoding="utf-8")).body
+        assert len(body) == 1
+        assert isinstance(body[0], ast.Expr)
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    declared = {
+        requirement.split(">")[0].lower().replace("-", "_")
+        for group in (project["dependencies"], *extras)
+        for requirement in group
+    }
+    used = {
+        name.partition(".")[0]
+        for path in (*SOURCES, ROOT / "bambino.py", *(ROOT / "tools").glob("*.py"))
+        for name in imports(path)
+    } - {*sys.stdlib_module_names, *HOUSES}
+    owners = packages_distributions()
+    undeclared = {
+        name
+        for name in used
+        if not {o.lower().replace("-", "_") for o in (name, *owners.get(name, []))} & declared
+    }
+    assert not undeclared
