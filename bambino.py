@@ -1,0 +1,209 @@
+"""The command line: one subcommand a job, each loading only what it needs.
+
+Exit codes: 0 good, 1 the machines disagree, 2 bad input (one line on stderr), 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Never
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from golden.network import Network
+    from golden.trace import Trace
+    from hw.config import Config
+
+    Predict = Callable[[Network, list[NDArray[np.uint8]]], list[Trace]]
+
+ENGINES = ("torch", "naive", "rtl")
+CLOCKS_MHZ = (12, 100)
+
+Verb = Callable[[argparse.Namespace], int]
+
+CLIP_HELP = "audio (WAV, FLAC, ...) or one window of codes (.npy); without it the demo clip"
+NETWORK_HELP = (
+    "network file; without it the shipped speech-quality network, and on preset tiny an untrained"
+    " one that fits"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that says what is wrong in one line."""
+
+    def error(self, message: str) -> Never:
+        """Print `message` and exit with 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def score(args: argparse.Namespace) -> int:
+    """Score a clip with one engine."""
+    from golden import clip
+
+    network, predict = _network(args), _engine(args)
+    began = perf_counter()
+    windows = clip.windows(network, args.clip)
+    traces = predict(network, [window.codes for window in windows])
+    result = clip.score(network, windows, traces)
+    seconds = perf_counter() - began
+    if args.json:
+        preset = args.preset if args.engine == "rtl" else None
+        _json({**asdict(result), "engine": args.engine, "preset": preset, "seconds": seconds})
+        return 0
+    rows = [
+        [f"{window.start:g} s", _count(trace.cycles), *_numbers(network.scores(trace.raw))]
+        for window, trace in zip(windows, traces, strict=True)
+    ]
+    rows.append(["mean", _count(result.cycles), *_numbers(result.scores)])
+    _table(f"{args.engine}, {seconds:.2f} s", ["window", "cycles", *network.raw.names], rows)
+    return 0
+
+
+def estimate(args: argparse.Namespace) -> int:
+    """Predict every layer's cycles, exactly, and the memory; nothing is simulated."""
+    from hw.estimate import estimate as predict
+
+    result = predict(_network(args), _config(args))
+    if args.json:
+        _json(result.as_dict())
+        return 0
+    return 0
+
+
+def presets(args: argparse.Namespace) -> int:
+    """List the presets and their parameters."""
+    from hw.config import PRESETS
+
+    if args.json:
+        _json({name: asdict(config) for name, config in PRESETS.items()})
+        return 0
+    names = [field.name for field in fields(next(iter(PRESETS.values())))]
+    rows = [[n, *(str(getattr(c, n)) for c in PRESETS.values())] for n in names]
+    _table("presets", ["parameter", *PRESETS], rows)
+    return 0
+
+
+def _network(args: argparse.Namespace) -> "Network":
+    """Load the network that `args` names, or the one that goes with the preset."""
+    from golden import clip, netfile
+    from golden.random_networks import tiny_network
+
+    if args.network is None and args.preset == "tiny":
+        return tiny_network()
+    return netfile.load(clip.SHIPPED if args.network is None else args.network)
+
+
+def _config(args: argparse.Namespace) -> "Config":
+    """Build the configuration that `args` names: a preset, changed where asked."""
+    from hw.config import preset
+
+    changes = {name: getattr(args, name) for name in ("lanes", "columns")}
+    return replace(preset(args.preset), **{k: v for k, v in changes.items() if v is not None})
+
+
+def _engine(args: argparse.Namespace) -> "Predict":
+    """Load the engine that `args` names; it takes the windows of a clip at once."""
+    if args.engine == "rtl":
+        from sim.engine import RtlEngine
+
+        return partial(RtlEngine(_config(args)).predict_many, maps=False)
+    if args.engine == "naive":
+        from golden.naive import NaiveEngine
+
+        predict = NaiveEngine().predict
+    else:
+        from golden.torch_engine import TorchEngine
+
+        predict = TorchEngine().predict
+    return lambda network, windows: [predict(network, codes) for codes in windows]
+
+
+def _json(data: object) -> None:
+    print(json.dumps(data, indent=2))
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _numbers(scores: dict[str, float]) -> list[str]:
+    return [f"{value:.4f}" for value in scores.values()]
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="bambino", description="Binary activation maps, from PyTorch to the FPGA.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    machine = Parser(add_help=False)
+    machine.add_argument("--preset", default="medium", help="machine, see `bambino presets`")
+    machine.add_argument("--lanes", type=int, help="instead of the preset's")
+    machine.add_argument("--columns", type=int, help="instead of the preset's")
+    network = Parser(add_help=False)
+    network.add_argument("--network", type=Path, metavar="FILE", help=NETWORK_HELP)
+    data = Parser(add_help=False)
+    data.add_argument("--json", action="store_true", help="print JSON")
+
+    def add(run: Verb, *parents: Parser) -> Parser:
+        text = (run.__doc__ or "").partition("\n")[0]
+        sub = verbs.add_parser(run.__name__, help=text, description=text, parents=parents)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = add(score, machine, network, data)
+    sub.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
+    sub.add_argument("--engine", choices=ENGINES, default="torch", help="default: torch")
+    add(estimate, machine, network, data)
+    add(presets, data)
+    return parser
+
+
+def _explain(error: Exception) -> str:
+    """Say in one line what was wrong."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: {error.strerror.lower()}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code."""
+    args = _parser().parse_args(argv)
+    name = f"bambino {args.run.__name__}"
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as when piped into `head`; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, OSError) as error:
+        print(f"{name}: {_explain(error)}", file=sys.stderr)
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
