@@ -1,0 +1,113 @@
+"""Log-mel front-end in NumPy: samples to spectrogram to unsigned codes."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.network import FrontEnd
+
+CODES_PER_DEVIATION = 32
+
+
+@lru_cache(maxsize=8)
+def mel_filters(sample_rate: int, window: int, bands: int) -> NDArray[np.float64]:
+    """Triangular filters on the HTK mel scale, from 0 Hz to half the rate, each of peak 1.
+
+    ``mel = 2595 log10(1 + f / 700)``; the same as ``librosa.filters.mel(htk=True, norm=None)``.
+    Low bands may be narrower than one Fourier bin and then hold nothing.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        ``[band, bin]`` with ``window // 2 + 1`` bins; read-only.
+    """
+    top = 2595.0 * np.log10(1.0 + sample_rate / 2 / 700.0)
+    edges = 700.0 * (10.0 ** (np.linspace(0.0, top, bands + 2) / 2595.0) - 1.0)
+    bins = np.fft.rfftfreq(window, 1.0 / sample_rate)
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    filters: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling))
+    filters.flags.writeable = False
+    return filters
+
+
+def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
+    """Log-mel power spectrogram of `samples`.
+
+    Frames of `window` samples every `hop`, not centred and not padded, weighted by a periodic
+    Hann window (as librosa and torchaudio take it); squared magnitude of the Fourier transform;
+    `mel_filters`; logarithm of (mel + floor).
+
+    Parameters
+    ----------
+    samples
+        float32 ``[sample]`` at the front-end's rate, at least one window long.
+    front_end
+        Everything else.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``[band, frame]``, in units of the logarithm.
+    """
+    if samples.ndim != 1 or samples.size < front_end.window:
+        raise ValueError(
+            f"samples must be one channel of at least {front_end.window}, not {samples.shape}",
+        )
+    n = front_end.window
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, n)[:: front_end.hop]
+    spectrum = np.fft.rfft(frames * hann, axis=1)
+    power = spectrum.real**2 + spectrum.imag**2
+    mel = mel_filters(front_end.sample_rate, n, front_end.bands) @ power.T + front_end.floor
+    log = np.log(mel) if front_end.log == "ln" else 10.0 * np.log10(mel)
+    if front_end.reference == "max":
+        log -= log.max()
+    return log.astype(np.float32)
+
+
+def codes(
+    samples: NDArray[np.float32], front_end: FrontEnd, bits: int = 8,
+) -> NDArray[np.uint8]:
+    """Unsigned codes of `samples`: ``clip(round((log_mel - offset) / step), 0, 2^bits - 1)``.
+
+    Parameters
+    ----------
+    samples
+        float32 ``[sample]``; a window of `golden.audio.windows`.
+    front_end
+        How to hear, and offset and step of every band.
+    bits
+        Bits of a code, 1 to 8.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        ``[1, band, frame]``.
+    """
+    scaled = (log_mel(samples, front_end) - front_end.offset[:, None]) / front_end.step[:, None]
+    return np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
+
+
+def standardised(
+    mean: NDArray[np.float32], deviation: NDArray[np.float32], bits: int = 8,
+) -> FrontEnd:
+    """Give the paper's front-end with codes that standardise each band.
+
+    The middle code stands for the band's mean, a deviation is 32 codes (of 256).
+
+    Parameters
+    ----------
+    mean, deviation
+        float32 ``[band]``: mean and standard deviation of the log-mel values of the training
+        data. A band that never changes gets a deviation of 1.
+    bits
+        Bits of a code, 1 to 8.
+    """
+    steady = deviation < 1e-3
+    step = np.where(steady, 1.0, deviation) / (CODES_PER_DEVIATION * 2.0 ** (bits - 8))
+    offset = mean - 2 ** (bits - 1) * step
+    return FrontEnd(
+        bands=len(mean), offset=offset.astype(np.float32), step=step.astype(np.float32),
+    )
