@@ -394,9 +394,9 @@ class Network:
                 broken.append(
                     f"layer {layer.name} must take {shape[0]} channels, not {layer.in_channels}",
                 )
-            shape = layer.output_shape(shape)
-            if min(shape) < 1:
-                broken.append(f"layer {layer.name} must leave a map, not {shape}")
+            before, shape = layer.map_shape(shape), layer.output_shape(shape)
+            if min(before + shape) < 1:  # the global pool of an empty map has a shape, too
+                broken.append(f"layer {layer.name} must leave a map, not {min(before, shape)}")
                 return
             last = i == len(self.layers) - 1
             if isinstance(layer.end, Raw) != last:
