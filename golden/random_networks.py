@@ -190,10 +190,12 @@ class _Builder:
         )
 
     def _append(self, layer: Layer, pool: Pool, bits: int | None) -> None:
+        requantised = bits != 1
         if bits is None:
             bits = int(self.rng.choice([1, 1, 1, 2, 3, 4, 5, 6, 7, 8]))
+            requantised = bits > 1 or self.rng.integers(4) == 0  # codes of one bit are legal
         totals = [_sums(layer, codes) for codes in self.samples]
-        end = _calibrate(self.rng, totals, pool, bits)
+        end = _calibrate(self.rng, totals, pool, bits if requantised else None)
         layer = Layer(
             name=layer.name,
             weights=layer.weights,
@@ -269,12 +271,12 @@ def _pool(values: Ints, pool: Pool) -> Ints:
 
 
 def _calibrate(
-    rng: Generator, totals: list[Ints], pool: Pool, bits: int,
+    rng: Generator, totals: list[Ints], pool: Pool, bits: int | None,
 ) -> Threshold | Requantise:
-    """Choose the end so that pooled bits are half ones and pooled codes fill their range."""
+    """Choose a threshold, or an end in `bits`: half ones, or codes that fill their range."""
     channels = totals[0].shape[0]
     pooled = np.concatenate([_pool(t, pool).reshape(channels, -1) for t in totals], 1)
-    if bits == 1 and rng.integers(4):
+    if bits is None:
         least = -np.concatenate([_pool(-t, pool).reshape(channels, -1) for t in totals], 1)
         flip = np.less(rng.random(channels), 0.3 * rng.integers(2))
         middle = np.where(flip, np.median(least, 1), np.median(pooled, 1))
