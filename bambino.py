@@ -177,6 +177,22 @@ def _parser() -> Parser:
     return parser
 
 
+def _exit_code(error: Exception) -> int | None:
+    """Give the exit code of an error that a user can cause; None is an error of the program."""
+    if isinstance(error, ValueError | TypeError | OSError):
+        return 2
+    if isinstance(error, RuntimeError):
+        from sim.build import BuildError
+        from sim.simulation import SimulationError
+        from sim.toolchain import ToolError
+
+        if isinstance(error, ToolError | BuildError):
+            return 2
+        if isinstance(error, SimulationError):
+            return 1
+    return None
+
+
 def _explain(error: Exception) -> str:
     """Say in one line what was wrong."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
@@ -199,9 +215,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as when piped into `head`; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:
+        known = _exit_code(error)
+        if known is None or "BAMBINO_TRACEBACK" in os.environ:
+            raise
         print(f"{name}: {_explain(error)}", file=sys.stderr)
-        return 2
+        return known
     return code
 
 
