@@ -4,7 +4,7 @@
 # May be interrupted and run again at any point: what is there and fits is kept. Pip's own
 # configuration (indexes, wheel folders, caches) holds.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "${BASH_SOURCE[0]%/*}/.."
 python=$1 venv=$2
 
 missing=() packages=()
