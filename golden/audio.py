@@ -57,10 +57,10 @@ def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32
     if not np.isfinite(samples).all():
         bad = int((~np.isfinite(samples)).sum())
         raise ValueError(f"{path}: samples must be finite, not NaN or infinite ({bad} are)")
-    mono = samples.mean(axis=1, dtype=np.float32)
+    mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
     if rate == sample_rate:
         return mono
-    resampled = soxr.resample(mono, rate, sample_rate).astype(np.float32, copy=False)
+    resampled: NDArray[np.float32] = soxr.resample(mono, rate, sample_rate)
     return resampled if resampled.size else mono[:1]
 
 

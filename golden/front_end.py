@@ -87,7 +87,8 @@ def codes(
         ``[1, band, frame]``.
     """
     scaled = (log_mel(samples, front_end) - front_end.offset[:, None]) / front_end.step[:, None]
-    return np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
+    result: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
+    return result
 
 
 def standardised(

@@ -1,0 +1,374 @@
+"""Training: cached mixes in, a checkpoint that can go on and the best weights out."""
+
+import json
+import math
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from golden import labels
+from golden.batches import Mixes, augment, to_codes
+from golden.model import Variant, calibrate, paper_network
+from golden.network import FrontEnd, refuse
+
+VALID_MIXES = 640
+WARM_UP = 0.05
+CHECKPOINT, BEST, HISTORY, NETWORK = "checkpoint.pt", "best.pt", "history.jsonl", "network.npz"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainOptions:
+    """All that decides a training; the same options give the same mixes and the same start.
+
+    Parameters
+    ----------
+    data
+        Folder of recordings with its `manifest.csv`.
+    out
+        Folder for the checkpoint, the best weights, the history and the network file.
+    cache
+        Folder of labelled mixes; None: ``out/mixes``.
+    variant
+        ``"bam8"`` (binary maps, 8-bit weights) or ``"float"`` (ReLU baseline).
+    mixes
+        Training mixes to label, and draws per epoch.
+    epochs
+        Passes over `mixes` draws.
+    batch
+        Mixes per step.
+    rate
+        Peak learning rate (Adam, linear warm-up, cosine to zero).
+    beta
+        Steepness of the surrogate derivative.
+    warm
+        `best.pt` of a float training whose weights are the start, or None.
+    teacher
+        `best.pt` of a float training whose predictions are half of the target, or None.
+    seed
+        Of mixes, start and order.
+    device
+        Torch device, ``"cpu"`` or ``"cuda"``.
+    threads
+        Torch threads; 0: torch's choice.
+    processes
+        Processes that mix and label.
+    resume
+        Go on from the checkpoint in `out`, if there is one.
+    """
+
+    data: Path
+    out: Path
+    cache: Path | None = None
+    variant: Variant = "bam8"
+    mixes: int = 20000
+    epochs: int = 30
+    batch: int = 64
+    rate: float = 2e-3
+    beta: float = 1.0
+    warm: Path | None = None
+    teacher: Path | None = None
+    seed: int = 1
+    device: str = "cpu"
+    threads: int = 0
+    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        broken = [
+            f"{name} must be at least {least}, not {getattr(self, name)!r}"
+            for name, least in (
+                ("mixes", labels.SHARD), ("epochs", 1), ("batch", 2), ("seed", 0),
+                ("threads", 0), ("processes", 1), ("beta", 0),
+            )
+            if getattr(self, name) < least
+        ]
+        if self.variant not in ("bam8", "float"):
+            broken.append(f"variant must be one of bam8, float, not {self.variant!r}")
+        if not self.rate > 0:
+            broken.append(f"rate must be positive, not {self.rate!r}")
+        if self.device.split(":")[0] not in ("cpu", "cuda"):
+            broken.append(f"device must be cpu or cuda, not {self.device!r}")
+        elif self.device.startswith("cuda") and not torch.cuda.is_available():
+            broken.append("device must be cpu where torch finds no GPU, not cuda")
+        refuse("training", broken)
+
+    @property
+    def mixes_folder(self) -> Path:
+        """Where the labelled mixes lie."""
+        return self.cache or self.out / "mixes"
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write `state` beside `path`, then rename: a killed training leaves a whole file."""
+    beside = path.with_suffix(".tmp")
+    torch.save(state, beside)
+    beside.rename(path)
+
+
+def load_best(path: Path) -> tuple[nn.Sequential, FrontEnd]:
+    """Read `best.pt`: the module in evaluation mode and its front-end.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, or it is no checkpoint of this project.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: the checkpoint must be an existing file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network = paper_network(state["variant"], state["beta"])
+        network.load_state_dict(state["weights"])
+        offset, step = (state["front_end"][name].numpy() for name in ("offset", "step"))
+        front_end = FrontEnd(bands=len(offset), offset=offset, step=step)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: must be a checkpoint of a training ({reason})") from None
+    return network.eval(), front_end
+
+
+def correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Pearson's correlation of `x` and `y`; 0 where one of them never changes."""
+    if x.std() < 1e-12 or y.std() < 1e-12:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+@torch.no_grad()
+def predict(network: nn.Sequential, codes: Tensor, batch: int = 32) -> NDArray[np.float64]:
+    """Predictions ``[clip]`` for `codes` ``[clip, 1, band, frame]``, in evaluation mode."""
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [network(part.to(device)).flatten().cpu() for part in torch.split(codes, batch)]
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def _start_at(network: nn.Sequential, mean: float) -> None:
+    """Let an untrained network predict little else than `mean`."""
+    last = network.get_submodule("dense3")
+    assert isinstance(last, nn.Linear)
+    last.weight.mul_(0.1)
+    last.bias.fill_(mean)
+
+
+class Training:
+    """One training, from its options to `best.pt`; `run` does it all.
+
+    Parameters
+    ----------
+    options
+        What to train.
+    console
+        Where progress goes.
+    """
+
+    def __init__(self, options: TrainOptions, console: Console) -> None:
+        self.options, self.console = options, console
+        self.device = torch.device(options.device)
+        self.train = Mixes(options.mixes_folder, "train", options.seed, options.mixes)
+        self.valid = Mixes(options.mixes_folder, "valid", options.seed, VALID_MIXES)
+        self.epoch, self.best = 0, -1.0
+        self.steps_per_epoch = max(1, options.mixes // options.batch)
+
+    def label_mixes(self) -> None:
+        """Label in the background what the cache lacks; wait for what a start needs."""
+        self.train.refresh()
+        self.valid.refresh()
+        failure: list[Exception] = []
+
+        def work() -> None:
+            o = self.options
+            try:
+                for split, mixes in (("valid", VALID_MIXES), ("train", o.mixes)):
+                    for _ in labels.make(
+                        o.data, o.mixes_folder, split, o.seed, mixes, o.processes,  # type: ignore[arg-type]
+                    ):
+                        pass
+            except Exception as error:
+                failure.append(error)
+
+        if not (self.train.complete and self.valid.complete):
+            threading.Thread(target=work, daemon=True).start()
+        with self.console.status("labelling the first mixes"):
+            while not (self.valid.complete and self.train.statistics_ready):
+                if failure:
+                    raise failure[0]
+                time.sleep(1.0)
+                self.train.refresh()
+                self.valid.refresh()
+
+    def start(self) -> None:
+        """Build network, optimiser and teacher; read the checkpoint where there is one."""
+        o = self.options
+        torch.manual_seed(o.seed)
+        self.front_end = self.train.front_end()
+        self.network = paper_network(o.variant, o.beta)
+        rng = np.random.default_rng([o.seed, 1])
+        mels, targets = self.train.take(np.arange(256))
+        codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
+        if o.warm is not None:
+            weights = load_best(o.warm)[0].state_dict()
+            self.network.load_state_dict(weights, strict=False)
+        if o.variant == "bam8":
+            calibrate(self.network, codes)
+        if o.warm is None:
+            _start_at(self.network, float(targets.mean()))
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.teacher = None
+        if o.teacher is not None:
+            self.teacher = load_best(o.teacher)[0].to(self.device)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=o.rate)
+        mels, targets = self.valid.take(np.arange(VALID_MIXES))
+        self.valid_codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
+        self.valid_targets = targets.numpy().astype(np.float64)
+        path = o.out / CHECKPOINT
+        if o.resume and path.is_file():
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            if state["options"] != self._identity():
+                raise ValueError(f"{path}: is of other options; give another folder or no resume")
+            self.network.load_state_dict(state["weights"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.epoch, self.best = state["epoch"], state["best"]
+
+    def _identity(self) -> str:
+        o = asdict(self.options)
+        names = ("variant", "mixes", "epochs", "batch", "rate", "beta", "warm", "teacher", "seed")
+        return json.dumps({name: str(o[name]) for name in names})
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step: linear warm-up, then half a cosine down to zero."""
+        total = self.steps_per_epoch * self.options.epochs
+        rise = max(1, round(WARM_UP * total))
+        if step < rise:
+            return self.options.rate * (step + 1) / rise
+        return self.options.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+
+    def learn(self, mels: Tensor, targets: Tensor, rng: np.random.Generator) -> float:
+        """One step of the optimiser on one batch; return its loss."""
+        mels, targets = mels.to(self.device), targets.to(self.device)
+        codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            guess = self.network(codes).flatten().float()
+            if self.teacher is not None:
+                with torch.no_grad():
+                    taught = self.teacher(codes).flatten().float()
+                targets = (targets + taught) / 2
+        loss = F.mse_loss(guess, targets)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def run_epoch(self, progress: Progress) -> float:
+        """Train one epoch on what the cache holds; return the mean loss."""
+        o = self.options
+        rng = np.random.default_rng([o.seed, 2, self.epoch])
+        at_hand = self.train.refresh()
+        rounds = -(-self.steps_per_epoch * o.batch // at_hand)
+        order = np.concatenate([rng.permutation(at_hand) for _ in range(rounds)])
+        task = progress.add_task(f"epoch {self.epoch + 1}", total=self.steps_per_epoch)
+        self.network.train()
+        losses = []
+        for i in range(self.steps_per_epoch):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate_at(self.epoch * self.steps_per_epoch + i)
+            mels, targets = self.train.take(order[i * o.batch : (i + 1) * o.batch])
+            losses.append(self.learn(mels, targets, rng))
+            progress.advance(task)
+        progress.remove_task(task)
+        return float(np.mean(losses))
+
+    def keep(self, loss: float, seconds: float) -> None:
+        """Validate, then write history, checkpoint and, if it is the best so far, weights."""
+        o = self.options
+        guess = predict(self.network, self.valid_codes)
+        pcc = correlation(guess, self.valid_targets)
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "loss": round(loss, 5),
+            "valid_pcc": round(pcc, 4),
+            "valid_mse": round(float(np.mean((guess - self.valid_targets) ** 2)), 4),
+            "mixes": self.train.refresh(),
+            "seconds": round(seconds, 1),
+        }
+        with (o.out / HISTORY).open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.console.print(" · ".join(f"{name} {value}" for name, value in row.items()))
+        weights = self.network.state_dict()
+        if pcc > self.best:
+            self.best = pcc
+            front_end = {
+                name: torch.from_numpy(getattr(self.front_end, name)) for name in ("offset", "step")
+            }
+            save(
+                {
+                    "variant": o.variant, "beta": o.beta, "weights": weights,
+                    "front_end": front_end, "epoch": self.epoch, "valid_pcc": pcc,
+                },
+                o.out / BEST,
+            )
+        save(
+            {
+                "options": self._identity(), "weights": weights,
+                "optimiser": self.optimiser.state_dict(), "epoch": self.epoch, "best": self.best,
+            },
+            o.out / CHECKPOINT,
+        )
+
+    def run(self) -> None:
+        """Train to the last epoch."""
+        self.options.out.mkdir(parents=True, exist_ok=True)
+        self.label_mixes()
+        self.start()
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        while self.epoch < self.options.epochs:
+            began = time.monotonic()
+            with Progress(*columns, console=self.console, transient=True) as progress:
+                loss = self.run_epoch(progress)
+            self.keep(loss, time.monotonic() - began)
+
+
+def train(options: TrainOptions) -> Path:
+    """Train as `options` say and return the path of the result.
+
+    Returns
+    -------
+    Path
+        ``out/network.npz``, the exported integer network, for ``"bam8"``; ``out/best.pt`` for
+        ``"float"``.
+
+    Raises
+    ------
+    ValueError
+        The data folder, the options or the checkpoint are not what they must be, or the package
+        `pesq` is missing and mixes have to be labelled.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    training = Training(options, Console(stderr=True))
+    training.run()
+    best = options.out / BEST
+    if options.variant == "float":
+        return best
+    from golden import netfile
+    from golden.export import export
+
+    network, front_end = load_best(best)
+    example = training.valid_codes[:1].cpu()
+    exported = export(network, example, front_end=front_end)
+    netfile.save(exported, options.out / NETWORK)
+    return options.out / NETWORK
