@@ -1,0 +1,1 @@
+"""What is the machine: the generator, the lowering and the cycle model."""

@@ -1,0 +1,177 @@
+"""The machine: everything between its two streams."""
+
+import zlib
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arbiter import Arbiter
+from hw.array import Array
+from hw.column import END_DELAY
+from hw.commander import Commander
+from hw.config import Config
+from hw.end_steps import EndSteps
+from hw.ingest import Ingest
+from hw.loader import Loader
+from hw.memories import MapMemory
+from hw.packets import STREAM
+from hw.pass_fetch import PassFetch
+from hw.reader import Reader
+from hw.sequencer import Sequencer
+from hw.walker import Walker
+from hw.window import Window
+from hw.writer import Writer
+
+
+def identity(config: Config) -> int:
+    """32 bits that tell machines of different configurations apart."""
+    return zlib.crc32(repr(config).encode())
+
+
+class Accelerator(wiring.Component):
+    """Runs a lowered network: commands and codes in, maps and raw results out.
+
+    **Timing**: see `hw.estimate`, which predicts every cycle.
+
+    **Numbers**: integers only, exact; no multiplier.
+
+    Parameters
+    ----------
+    config
+        The machine.
+
+    Members
+    -------
+    i : In(STREAM)
+        Commands, see `hw.packets`.
+    o : Out(STREAM)
+        Replies.
+
+    References
+    ----------
+    Nilsson et al., "Resource-Efficient Speech Quality Prediction through Quantization Aware
+    Training and Binary Activation Maps", Interspeech 2024, arXiv 2407.04578.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__({"i": In(STREAM), "o": Out(STREAM)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        commander = m.submodules.commander = Commander(config, identity=identity(config))
+        ingest = m.submodules.ingest = Ingest()
+        code_memory = m.submodules.code_memory = Memory(
+            shape=8, depth=config.code_words, init=[],
+        )
+        program = m.submodules.program = Memory(
+            shape=32, depth=config.program_words, init=[],
+        )
+        sequencer = m.submodules.sequencer = Sequencer()
+        pass_fetch = m.submodules.pass_fetch = PassFetch()
+        loader = m.submodules.loader = Loader(config)
+        walker = m.submodules.walker = Walker(config)
+        map_memory = m.submodules.map_memory = MapMemory(config)
+        window = m.submodules.window = Window(config)
+        array = m.submodules.array = Array(config)
+        end_steps = m.submodules.end_steps = EndSteps(delay=array.token_delay + END_DELAY)
+        writer = m.submodules.writer = Writer(config)
+        reader = m.submodules.reader = Reader(config)
+        arbiter = m.submodules.arbiter = Arbiter()
+
+        connect(m, flipped(self.i), commander.i)
+        connect(m, commander.o, arbiter.first)
+        connect(m, reader.o, arbiter.second)
+        connect(m, arbiter.o, flipped(self.o))
+
+        code_r, code_w = code_memory.read_port(), code_memory.write_port()
+        program_r, program_w = program.read_port(), program.write_port()
+        cycles, counting = Signal(32), Signal()
+        with m.If(sequencer.start):
+            m.d.sync += [counting.eq(0), cycles.eq(0)]
+        with m.Elif(counting | (ingest.valid & ingest.ready)):
+            m.d.sync += [counting.eq(1), cycles.eq(cycles + 1)]
+
+        m.d.comb += [
+            commander.busy.eq(sequencer.busy),
+            commander.codes_ready.eq(ingest.ready),
+            commander.codes_full.eq(ingest.full),
+            program_w.en.eq(commander.p_en),
+            program_w.addr.eq(commander.p_addr),
+            program_w.data.eq(commander.p_data),
+            ingest.start.eq(commander.start),
+            ingest.total.eq(commander.total),
+            ingest.size.eq(commander.size),
+            ingest.limit.eq(sequencer.limit),
+            ingest.word.eq(commander.codes),
+            ingest.valid.eq(commander.codes_valid),
+            code_w.en.eq(ingest.w_en),
+            code_w.addr.eq(ingest.w_addr),
+            code_w.data.eq(ingest.w_data),
+            sequencer.start.eq(commander.start),
+            sequencer.start_addr.eq(commander.start_addr),
+            sequencer.received.eq(ingest.received),
+            sequencer.r_data.eq(program_r.data),
+            sequencer.run_done.eq(writer.done),
+            sequencer.reader_done.eq(reader.done),
+            program_r.en.eq(sequencer.r_en | pass_fetch.r_en),
+            program_r.addr.eq(
+                Mux(sequencer.running, pass_fetch.r_addr, sequencer.r_addr),
+            ),
+            pass_fetch.go.eq(sequencer.go),
+            pass_fetch.layer.eq(sequencer.layer),
+            pass_fetch.take.eq(walker.take),
+            pass_fetch.r_data.eq(program_r.data),
+            loader.go.eq(sequencer.go),
+            loader.layer.eq(sequencer.layer),
+            loader.run.eq(sequencer.run),
+            loader.swap.eq(walker.take),
+            walker.go.eq(sequencer.go),
+            walker.layer.eq(sequencer.layer),
+            walker.run.eq(sequencer.run),
+            walker.entry_valid.eq(pass_fetch.valid),
+            walker.entry.eq(pass_fetch.entry),
+            walker.tile_ready.eq(loader.ready),
+            code_r.en.eq(walker.r_en),
+            code_r.addr.eq(walker.r_addr),
+            map_memory.r_en.eq(Mux(sequencer.running, walker.r_en, reader.r_en)),
+            map_memory.r_addr.eq(Mux(sequencer.running, walker.r_addr, reader.r_addr)),
+            window.read.eq(walker.w_read),
+            window.inside.eq(walker.w_inside),
+            window.plane.eq(walker.w_plane),
+            window.codes.eq(sequencer.layer.codes),
+            window.in_turn.eq(sequencer.layer.pooled),
+            window.word.eq(map_memory.r_data),
+            window.code.eq(code_r.data),
+            array.acts.eq(window.acts),
+            array.token.eq(walker.token),
+            array.swap.eq(walker.swap),
+            array.load.eq(loader.load),
+            array.write.eq(commander.write),
+            array.step.eq(end_steps.step),
+            array.mode.codes.eq(sequencer.layer.codes),
+            array.mode.bits.eq(sequencer.layer.bits),
+            array.mode.raw.eq(sequencer.layer.raw),
+            array.mode.planes.eq(sequencer.layer.out_planes),
+            end_steps.ends.eq(walker.ends),
+            end_steps.steps.eq(sequencer.layer.steps),
+            end_steps.planes.eq(sequencer.layer.out_planes),
+            writer.go.eq(sequencer.go),
+            writer.layer.eq(sequencer.layer),
+            writer.run.eq(sequencer.run),
+            writer.step.eq(array.o_step),
+            map_memory.w_en.eq(writer.w_en),
+            map_memory.w_addr.eq(writer.w_addr),
+            map_memory.w_chunk.eq(writer.w_chunk),
+            map_memory.w_data.eq(array.o_bits),
+            reader.read_go.eq(sequencer.read_go),
+            reader.read.eq(sequencer.read),
+            reader.result_go.eq(sequencer.result_go),
+            reader.result.eq(sequencer.result),
+            reader.cycles.eq(cycles),
+            reader.r_data.eq(map_memory.r_data),
+        ]
+        return m

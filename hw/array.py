@@ -1,0 +1,124 @@
+"""The systolic array: columns side by side, skew before them, deskew behind."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.cells.gated import GatedCell
+from hw.column import Column, lane_delay, sum_latency
+from hw.config import Config
+from hw.emit import once
+from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
+
+CELLS: dict[str, type[GatedCell]] = {"gated": GatedCell}
+"""The cells by name; a new one is its own file and a line here."""
+
+
+class Array(wiring.Component):
+    """``lanes x columns`` cells through which bits move right and sums move down.
+
+    Inside all is lockstep; there is no backpressure and no stall. What the columns need besides
+    the bits moves right with them.
+
+    **Timing**: a pixel's bits and its sum token enter together; the token is held back until the
+    sum is due. In the first column the sum is there `sum_latency` cycles after the bits, in column
+    j another j cycles later. `steps` enter for the first column; the outputs' bits of all columns
+    leave together, beside the step that sent them, ``columns`` cycles after the step entered.
+
+    =================== ================= ====================
+    cycle               column 0          column j
+    =================== ================= ====================
+    0                   bits, lane 0
+    sum_latency         sum               (j cycles later)
+    end_delay           `load` step       (j cycles later)
+    =================== ================= ====================
+
+    **Numbers**: exact; widths grow with the lanes.
+
+    Parameters
+    ----------
+    config
+        The machine.
+
+    Members
+    -------
+    acts : In(lanes)
+        One pixel's bits.
+    token : In(sum_token(config))
+        What to do with its sum.
+    swap : In(1)
+        Put the waiting weights to use, a cycle before the tile's first pixel.
+    load : In(load_token(config))
+        Read a weight row.
+    write : In(write_token(config))
+        Write a weight.
+    step : In(end_token())
+        Steps of the way out.
+    mode : In(mode_token())
+        What holds for the run.
+    o_bits : Out(columns)
+        One bit of an output of every column.
+    o_step : Out(end_token())
+        The step that sent it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "acts": In(config.lanes),
+                "token": In(sum_token(config)),
+                "swap": In(1),
+                "load": In(load_token(config)),
+                "write": In(write_token(config)),
+                "step": In(end_token()),
+                "mode": In(mode_token()),
+                "o_bits": Out(config.columns),
+                "o_step": Out(end_token()),
+            },
+        )
+
+    @property
+    def token_delay(self) -> int:
+        """Cycles that a sum token is held back before the first column."""
+        return sum_latency(self.config) - 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        columns = []
+        for j in range(config.columns):
+            column = Column(config, CELLS[config.cell])
+            m.submodules[f"column_{j}"] = once(column, "column", platform)
+            columns.append(column)
+
+        first = columns[0]
+        skewed = [
+            delayed(
+                m,
+                self.acts[g * config.group_lanes + k],
+                lane_delay(config, g, k),
+                f"act_{g}_{k}",
+            )
+            for g in range(config.groups)
+            for k in range(config.group_lanes)
+        ]
+        token = delayed(m, self.token.as_value(), self.token_delay, "token")
+        m.d.comb += [
+            first.acts.eq(Cat(*skewed)),
+            first.sum.eq(token),
+            first.swap.eq(self.swap),
+            first.load.eq(self.load),
+            first.write.eq(self.write),
+            first.step.eq(self.step),
+            first.mode.eq(self.mode),
+        ]
+        for left, right in zip(columns, columns[1:], strict=False):
+            for name in left.forwarded:
+                m.d.comb += getattr(right, name).eq(getattr(left, f"o_{name}"))
+        deskewed = [
+            delayed(m, column.serial, config.columns - 1 - j, f"bit_{j}")
+            for j, column in enumerate(columns)
+        ]
+        m.d.comb += [self.o_bits.eq(Cat(*deskewed)), self.o_step.eq(columns[-1].o_step)]
+        return m

@@ -1,0 +1,1 @@
+"""What may stand at lane x column; each cell is one file."""

@@ -1,0 +1,187 @@
+"""The generator's parameters, their rules and the presets."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+from hw.words import bits_for, sum_bits
+
+GREATEST = {  # field widths of the program, see `hw.program`
+    "columns": 1024,
+    "partial_sums": 1 << 16,
+    "code_words": 1 << 16,
+    "map_words": 1 << 16,
+    "weight_rows": 1 << 16,
+    "program_words": 1 << 16,
+}
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be built; the message lists every broken rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One machine.
+
+    Parameters
+    ----------
+    lanes
+        Binary inputs of the array: a multiple of `groups`, 2 to 1024.
+    columns
+        Output channels that the array sums at once, 1 to 1024.
+    groups
+        Lane groups whose column sums may be shifted before they meet: so many bit-planes of a
+        code stand side by side, each with ``lanes / groups`` taps; 1 to 8.
+    acc_bits
+        Width of a partial sum, of a sum and of a raw result, 9 to 32 bits.
+    strip
+        Input frames that the first layer does before the next layer runs, at most.
+    code_words
+        Depth of the code memory, 8-bit codes.
+    map_words
+        Depth of the map memory, words of `lanes` bits.
+    weight_rows
+        Depth of each column's weight memory, 8-bit weights.
+    partial_sums
+        Depth of each column's partial-sum memory: the longest block, pixels.
+    program_words
+        Depth of the program memory, 32-bit words.
+    cell
+        Kind of the cell, a name of `hw.array.CELLS`.
+    """
+
+    lanes: int
+    columns: int
+    groups: int = 1
+    acc_bits: int = 24
+    strip: int = 16
+    code_words: int = 4096
+    map_words: int = 2048
+    weight_rows: int = 2048
+    partial_sums: int = 256
+    program_words: int = 1024
+    cell: str = "gated"
+
+    def __post_init__(self) -> None:
+        broken = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type is int and (isinstance(value, bool) or not isinstance(value, int)):
+                raise TypeError(f"{each.name} must be an integer, not {value!r}")
+        for name, least, greatest in (
+            ("lanes", 2, 1024),
+            ("groups", 1, 8),
+            ("acc_bits", 9, 32),
+            ("strip", 1, 1 << 15),
+            *((name, 1, greatest) for name, greatest in GREATEST.items()),
+        ):
+            if not least <= getattr(self, name) <= greatest:
+                broken.append(
+                    f"{name} must be from {least} to {greatest}, not {getattr(self, name)}",
+                )
+        if not broken and self.lanes % self.groups:
+            broken.append(f"lanes must be a multiple of groups ({self.groups}), not {self.lanes}")
+        if not broken and self.map_words % self.row_words:
+            broken.append(
+                f"map_words must be a multiple of {self.row_words}, the words of a row, not"
+                f" {self.map_words}",
+            )
+        if not broken and self.acc_bits < self.array_sum_bits:
+            broken.append(
+                f"acc_bits must be at least {self.array_sum_bits}, what the array's own sums"
+                f" take, not {self.acc_bits}",
+            )
+        if self.cell not in CELL_KINDS:
+            broken.append(f"cell must be one of {', '.join(CELL_KINDS)}, not {self.cell!r}")
+        if broken:
+            raise ConfigError("configuration: " + "; ".join(broken))
+
+    @cached_property
+    def group_lanes(self) -> int:
+        """Lanes of one group."""
+        return self.lanes // self.groups
+
+    @cached_property
+    def array_sum_bits(self) -> int:
+        """Width of what one column of the array puts out, bits."""
+        return sum_bits(self.group_lanes * (2**self.groups - 1))
+
+    @cached_property
+    def row_words(self) -> int:
+        """Words of `lanes` bits in one row of the map memory, a power of two."""
+        return 1 << bits_for(-(-self.columns // self.lanes) - 1)
+
+    @cached_property
+    def row_chunks(self) -> int:
+        """Groups of `columns` channels that share one row of the map memory."""
+        return max(1, self.lanes // self.columns)
+
+    @cached_property
+    def row_bits(self) -> int:
+        """Width of the map memory: only lanes or columns that can be written, bits."""
+        return self.row_chunks * self.columns
+
+    @cached_property
+    def parameter_rows(self) -> int:
+        """Weight rows that hold one column's offset and flip, least significant byte first."""
+        return (self.acc_bits + 1 + 7) // 8
+
+    @cached_property
+    def memory_bits(self) -> dict[str, int]:
+        """Bits of every memory, by what it holds."""
+        return {
+            "weights": self.weight_rows * self.columns * 8,
+            "codes": self.code_words * 8,
+            "maps": self.map_words // self.row_words * self.row_bits,
+            "partial_sums": self.partial_sums * self.columns * self.acc_bits,
+            "program": self.program_words * 32,
+        }
+
+
+CELL_KINDS = ("gated",)
+
+PRESETS = {
+    "tiny": Config(
+        lanes=8,
+        columns=4,
+        groups=2,
+        acc_bits=20,
+        strip=8,
+        code_words=2048,
+        map_words=1024,
+        weight_rows=2048,
+        partial_sums=128,
+        program_words=1024,
+    ),
+    "small": Config(  # iCE40 UP5K: 4 x 256 kbit of weights, 30 block RAMs of 4 kbit for the rest
+        lanes=16,
+        columns=4,
+        groups=8,
+        acc_bits=24,
+        strip=8,
+        code_words=2560,
+        map_words=1280,
+        weight_rows=16384,
+        partial_sums=256,
+        program_words=1024,
+    ),
+    "medium": Config(  # ECP5-45F: 108 block RAMs of 18 kbit
+        lanes=32,
+        columns=32,
+        groups=8,
+        acc_bits=24,
+        strip=64,
+        code_words=16384,
+        map_words=4096,
+        weight_rows=2048,
+        partial_sums=512,
+        program_words=1024,
+    ),
+}
+
+
+def preset(name: str) -> Config:
+    """Return the preset `name`; a `ConfigError` names the known ones."""
+    if name not in PRESETS:
+        raise ConfigError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}")
+    return PRESETS[name]

@@ -1,0 +1,335 @@
+"""Lowering: a network becomes the machine's program, its weights and the packets that carry them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.network import Network, Raw, Threshold
+from hw.config import Config
+from hw.packets import Command, Reply, header
+from hw.plan import FitError, Format, Ring, Stage
+from hw.program import LAYER, PASS, READ, RESULT, RUN, SIMPLE, Op, words
+from hw.schedule import Run, Schedule, offsets, schedule
+
+Packet = NDArray[np.uint32]
+
+
+class ReplyError(RuntimeError):
+    """The machine answered something else than was due."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a clip's replies say.
+
+    Parameters
+    ----------
+    outputs
+        Each layer's output, uint8 ``[channel, band, frame]``; empty if no maps were asked for.
+    raw
+        int32 ``[out]``.
+    cycles
+        From the first code accepted to the last raw word.
+    """
+
+    outputs: dict[str, NDArray[np.uint8]]
+    raw: NDArray[np.int32]
+    cycles: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lowered:
+    """A network as a machine takes it.
+
+    Parameters
+    ----------
+    schedule
+        The plan behind it.
+    maps
+        Whether the program sends every layer's output.
+    program
+        uint32 ``[words]``.
+    weights
+        int8 ``[rows, columns]``.
+    """
+
+    schedule: Schedule
+    maps: bool
+    program: Packet
+    weights: NDArray[np.int8]
+
+    def load_packets(self) -> list[Packet]:
+        """Packets that make the network resident: program, then weights. Each is answered OK."""
+        rows = np.zeros(-(-self.weights.size // 4) * 4, np.int8)
+        rows[: self.weights.size] = self.weights.ravel()
+        return [
+            _packet(Command.PROGRAM, [0], self.program),
+            _packet(Command.WEIGHTS, [0], rows.view("<u4")),
+        ]
+
+    def clip_packets(self, codes: NDArray[np.uint8]) -> list[Packet]:
+        """Packets that start one prediction and bring its codes, uint8 ``[channel, band, frame]``.
+
+        Both are answered OK, besides the packets that `decode` takes.
+        """
+        self.schedule.network.check_codes(codes)
+        order = np.ascontiguousarray(codes.transpose(2, 1, 0)).ravel()
+        padded = np.zeros(-(-order.size // 4) * 4, np.uint8)
+        padded[: order.size] = order
+        start = np.array([0, order.size, self.schedule.rings[0].size], np.uint32)
+        return [_packet(Command.START, [], start), _packet(Command.CODES, [], padded.view("<u4"))]
+
+    def reply_count(self) -> int:
+        """Packets that answer one clip, both OK included."""
+        return 2 + 1 + (len(self._reads()) if self.maps else 0)
+
+    def decode(self, replies: Iterable[Packet]) -> Answer:
+        """Return what the replies of one clip say, as they came.
+
+        Raises
+        ------
+        ReplyError
+            An error, or a packet that was not due.
+        """
+        reads = self._reads() if self.maps else []
+        pieces: dict[int, list[Packet]] = {}
+        raw = None
+        for reply in replies:
+            kind, value = int(reply[0]) >> 24, int(reply[0]) & 0xFFFFFF
+            if kind == Reply.OK:
+                continue
+            if kind == Reply.MAP and reads and value == reads[0][0]:
+                _, _, count = reads.pop(0)
+                if len(reply) != 1 + count * self._pieces:
+                    raise ReplyError(f"map of layer {value} must have {count} words")
+                pieces.setdefault(value, []).append(reply[1:])
+            elif kind == Reply.RESULT and not reads and raw is None:
+                raw = reply[1:].astype(np.uint32)
+            else:
+                raise ReplyError(f"reply {int(reply[0]):#010x} was not due")
+        network = self.schedule.network
+        if raw is None or len(raw) != len(network.raw.names) + 1:
+            raise ReplyError(f"the result must have {len(network.raw.names)} words and the cycles")
+        return Answer(
+            outputs={
+                network.layers[number].name: self._unpack(number, np.concatenate(found))
+                for number, found in pieces.items()
+            },
+            raw=raw[:-1].view(np.int32),
+            cycles=int(raw[-1]),
+        )
+
+    @property
+    def _pieces(self) -> int:
+        return -(-self.schedule.config.lanes // 32)
+
+    def _reads(self) -> list[tuple[int, int, int]]:
+        """Layer, first word and words of every piece of a map that is sent, in order."""
+        plan = self.schedule
+        reads = []
+        for step in plan.steps:
+            for run in step.runs:
+                reads += _reads(plan, run)
+        return reads
+
+    def _unpack(self, number: int, found: Packet) -> NDArray[np.uint8]:
+        """Return the output of a layer, from the words of its pixels in order."""
+        plan = self.schedule
+        network, config = plan.network, plan.config
+        channels, bands, frames = network.shapes[number + 1]
+        form = Format(
+            config=config,
+            channels=channels,
+            planes=network.layers[number].end.output_bits,
+        )
+        bits = np.unpackbits(found.astype("<u4").view(np.uint8), bitorder="little")
+        bits = bits.reshape(
+            frames, bands, form.rows, form.planes, config.row_words, self._pieces * 32,
+        )
+        weight = (1 << np.arange(form.planes)).astype(np.uint8)
+        out = np.empty((channels, bands, frames), np.uint8)
+        for channel in range(channels):
+            row, word, lane = form.place(channel)
+            out[channel] = (bits[:, :, row, :, word, lane] * weight).sum(2, dtype=np.uint8).T
+        return out
+
+
+def lower(network: Network, config: Config, *, maps: bool = False) -> Lowered:
+    """Lower `network` to `config`.
+
+    Parameters
+    ----------
+    network
+        What to run.
+    config
+        On which machine.
+    maps
+        Let the program send every layer's output besides the raw result.
+
+    Raises
+    ------
+    FitError
+        The network does not fit: which layer, which memory, by how much.
+    """
+    plan = schedule(network, config)
+    program = _program(plan, maps=maps)
+    if len(program) > config.program_words:
+        raise FitError(
+            f"the program does not fit: it has {len(program)} words, {config.program_words} are"
+            " there",
+        )
+    weights = np.concatenate([_weights(stage) for stage in plan.stages])
+    return Lowered(
+        schedule=plan, maps=maps, program=np.array(program, np.uint32), weights=weights,
+    )
+
+
+def _packet(command: Command, head: Sequence[int], payload: NDArray[np.uint32]) -> Packet:
+    first = [header(command, len(head) + len(payload)), *head]
+    return np.concatenate([np.array(first, np.uint32), payload])
+
+
+def _weights(stage: Stage) -> NDArray[np.int8]:
+    """Return the weight rows of a stage, ``[rows, columns]``, in the order of their use."""
+    config, layer = stage.config, stage.layer
+    columns, out = config.columns, layer.out_channels
+    tiles = stage.output.tiles
+    kernels = np.zeros((tiles * columns, *layer.weights.shape[1:]), np.int8)
+    kernels[:out] = layer.weights
+    ends = np.zeros((tiles * columns, config.parameter_rows), np.uint8)
+    for channel, offset in enumerate(offsets(layer)):
+        value = offset & ((1 << config.acc_bits) - 1)
+        if isinstance(layer.end, Threshold) and layer.end.flip[channel]:
+            value |= 1 << config.acc_bits
+        ends[channel] = list(value.to_bytes(config.parameter_rows, "little"))
+    rows = []
+    for tile in range(tiles):
+        mine = slice(tile * columns, (tile + 1) * columns)
+        for each in stage.passes:
+            channel, kh, kw = each.inputs.T
+            chosen = kernels[mine][:, channel, kh, kw]  # [columns, lanes]
+            rows.append(np.where(channel < 0, 0, chosen).T[::-1])
+        rows.append(ends[mine].T.view(np.int8))
+    return np.concatenate(rows).astype(np.int8)
+
+
+def _program(plan: Schedule, *, maps: bool) -> list[int]:
+    """Return the program: instructions, then layers, then their passes."""
+    size = len(_instructions(plan, [0] * len(plan.stages), maps=maps))
+    layers_at = [size + i * (LAYER.size // 32) for i in range(len(plan.stages))]
+    passes_at = size + len(plan.stages) * (LAYER.size // 32)
+    layers, passes, weights_at = [], [], 0
+    for number, stage in enumerate(plan.stages):
+        layers += _layer(plan, number, passes_at=passes_at + len(passes), weights_at=weights_at)
+        for each in stage.passes:
+            passes += words(
+                PASS,
+                frame_offset=each.frame * stage.frame_words,
+                map_offset=each.offset % (1 << 16),
+                frame=each.frame,
+                band=each.band,
+                reads=each.reads,
+                warm=each.warm,
+                shift=each.shift,
+                plane=each.plane,
+            )
+        weights_at += stage.weight_rows
+    return _instructions(plan, layers_at, maps=maps) + layers + passes
+
+
+def _instructions(plan: Schedule, layers_at: list[int], *, maps: bool) -> list[int]:
+    codes = plan.rings[0].frame_words
+    accept = min(plan.network.input_shape[2], plan.rings[0].frames)
+    program = words(SIMPLE, op=Op.LIMIT, count=accept * codes)
+    for step in plan.steps:
+        program += words(SIMPLE, op=Op.WAIT, count=step.frames * codes)
+        first = True
+        for run in step.runs:
+            program += _run(plan, run, layers_at[run.stage])
+            if first and step.accept > accept:
+                accept = step.accept
+                program += words(SIMPLE, op=Op.LIMIT, count=accept * codes)
+            first = False
+            if maps:
+                for layer, start, count in _reads(plan, run):
+                    program += words(READ, op=Op.READ, layer=layer, start=start, count=count)
+        if first and step.accept > accept:
+            accept = step.accept
+            program += words(SIMPLE, op=Op.LIMIT, count=accept * codes)
+    form, base = plan.stages[-1].output, plan.rings[-1].base
+    for channel in range(form.channels):
+        row, word, lane = form.place(channel)
+        program += words(
+            RESULT,
+            op=Op.RESULT,
+            start=base + form.word(row, 0, word),
+            lane=lane,
+            first=channel == 0,
+            last=channel == form.channels - 1,
+        )
+    return program
+
+
+def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> list[int]:
+    stage, ring, out = plan.stages[number], plan.rings[number], plan.rings[number + 1]
+    codes = stage.from_codes
+    return words(
+        LAYER,
+        passes_at=passes_at,
+        passes=len(stage.passes),
+        weights_at=weights_at,
+        tiles=stage.output.tiles,
+        block_groups=stage.block_groups,
+        advance=stage.frame_inc * stage.frame_words,
+        ring_end=ring.end,
+        ring_size=ring.size,
+        frames=stage.shape[2],
+        bands=stage.shape[1],
+        band_step=stage.pixel_words * (1 if codes else stage.layer.stride[0]),
+        band_inc=1 if codes else stage.layer.stride[0],
+        skip=stage.layer.stride[0] - 1 if codes else 0,
+        codes=codes,
+        pooled=stage.pooled,
+        whole=stage.whole,
+        bits=isinstance(stage.layer.end, Threshold),
+        raw=isinstance(stage.layer.end, Raw),
+        out_end=out.end,
+        out_base=out.base,
+        out_stride=stage.output.pixel_words,
+        out_planes=stage.planes,
+        steps=stage.steps,
+        frame_inc=stage.layer.stride[1],
+    )
+
+
+def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
+    stage, ring, out = plan.stages[run.stage], plan.rings[run.stage], plan.rings[run.stage + 1]
+    first = stage.first_frame(run.first)
+    return words(
+        RUN,
+        op=Op.RUN,
+        layer=layer_at,
+        start=ring.at(first),
+        start_next=ring.at(first + stage.layer.stride[1]),
+        frame=first,
+        groups=run.groups,
+        out_start=out.at(run.written[0]),
+    )
+
+
+def _reads(plan: Schedule, run: Run) -> list[tuple[int, int, int]]:
+    """Layer, first word and words of what a run wrote, in the pieces that the ring leaves."""
+    stage = plan.stages[run.stage]
+    ahead = plan.stages[run.stage + 1 :]
+    if not ahead or ahead[0].number == stage.number:
+        return []  # the raw result is no map, and pieces of a maximum are no output
+    ring: Ring = plan.rings[run.stage + 1]
+    frame, end = run.written
+    reads = []
+    while frame < end:
+        count = min(end - frame, ring.frames - frame % ring.frames)
+        reads.append((stage.number, ring.at(frame), count * ring.frame_words))
+        frame += count
+    return reads

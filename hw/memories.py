@@ -1,0 +1,83 @@
+"""The map memory: words of lanes to read, chunks of columns to write."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.config import Config
+
+
+class MapMemory(wiring.Component):
+    """Holds the maps between the layers.
+
+    A row takes the outputs of all columns at once. With no more columns than lanes a row is one
+    word, and holds ``lanes // columns`` chunks of channels; with more columns a row has several
+    words, a power of two of them so that an address splits into row and word.
+
+    **Timing**: synchronous read, `r_data` one cycle after `r_addr`; a word that is read in the
+    cycle in which it is written shows its old contents.
+
+    Parameters
+    ----------
+    config
+        The machine.
+
+    Members
+    -------
+    r_en : In(1)
+        Read.
+    r_addr : In(16)
+        Word to read.
+    r_data : Out(lanes)
+        The word, a cycle later.
+    w_en : In(1)
+        Write.
+    w_addr : In(16)
+        First word of the row to write.
+    w_chunk : In(range(row_chunks))
+        Chunk of the row to write.
+    w_data : In(columns)
+        One bit from every column.
+    """
+
+    latency = 1
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "r_en": In(1),
+                "r_addr": In(16),
+                "r_data": Out(config.lanes),
+                "w_en": In(1),
+                "w_addr": In(16),
+                "w_chunk": In(range(config.row_chunks)),
+                "w_data": In(config.columns),
+            },
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        low = config.row_words.bit_length() - 1
+        rows = m.submodules.rows = Memory(
+            shape=config.row_bits, depth=config.map_words // config.row_words, init=[],
+        )
+        r_port = rows.read_port()
+        w_port = rows.write_port(granularity=config.columns)
+        m.d.comb += [
+            r_port.en.eq(self.r_en),
+            r_port.addr.eq(self.r_addr >> low),
+            w_port.addr.eq(self.w_addr >> low),
+            w_port.data.eq(self.w_data.replicate(config.row_chunks)),
+            w_port.en.eq(self.w_en << self.w_chunk),
+        ]
+        if low == 0:
+            m.d.comb += self.r_data.eq(r_port.data)
+        else:
+            word = Signal(low)
+            with m.If(self.r_en):
+                m.d.sync += word.eq(self.r_addr[:low])
+            m.d.comb += self.r_data.eq(r_port.data.word_select(word, config.lanes))
+        return m

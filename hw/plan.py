@@ -1,0 +1,313 @@
+"""What the machine will do with a network, from shapes alone: passes, blocks, rings, strips.
+
+The plan is what the lowering writes down and what the cycle model counts. A network layer is one
+stage; a maximum over a whole map that comes in several pieces gets a second stage, an identity
+layer that takes the maximum of the pieces.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.network import Layer, Network, Raw, Requantise, Shape, Threshold
+from hw.config import Config
+
+FIRST_STRIP = 8
+"""Frames of the first strip: the machine waits for no more before it begins."""
+
+REACH = 1 << 16
+"""Addresses and counts of the program end below this."""
+
+
+class FitError(ValueError):
+    """A network that does not fit a machine; the message names the layer, and by how much."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """One tap (or several along the bands) of some input channels: what one tile holds.
+
+    Parameters
+    ----------
+    frame
+        Tap along the frames.
+    band
+        First band read for the first output band; negative in the padding.
+    offset
+        Words from the frame's first word to that read.
+    reads
+        Reads per frame.
+    warm
+        Reads before the first pixel.
+    plane
+        First bit-plane in the lanes (code memory only).
+    shift
+        0, 1, or 2 for as many bits as there are groups, see `hw.program.PASS`.
+    inputs
+        int ``[lanes, 3]``: channel, kh and kw of every lane; -1 where it is not used.
+    """
+
+    frame: int
+    band: int
+    offset: int
+    reads: int
+    warm: int
+    plane: int
+    shift: int
+    inputs: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ring:
+    """A map's place: so many frames from `base` on; frame f stands in slot ``f mod frames``."""
+
+    base: int
+    frames: int
+    frame_words: int
+
+    @property
+    def size(self) -> int:
+        """Words of the ring."""
+        return self.frames * self.frame_words
+
+    @property
+    def end(self) -> int:
+        """First word behind the ring."""
+        return self.base + self.size
+
+    def at(self, frame: int) -> int:
+        """First word of `frame`."""
+        return self.base + frame % self.frames * self.frame_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How the pixels of a map with so many channels and planes stand in the map memory."""
+
+    config: Config
+    channels: int
+    planes: int
+
+    @cached_property
+    def tiles(self) -> int:
+        """Chunks of `columns` channels."""
+        return -(-self.channels // self.config.columns)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of one plane of a pixel."""
+        return -(-self.tiles // self.config.row_chunks)
+
+    @cached_property
+    def pixel_words(self) -> int:
+        """Words from pixel to pixel."""
+        return self.rows * self.planes * self.config.row_words
+
+    def place(self, channel: int) -> tuple[int, int, int]:
+        """Row, word and lane of a channel."""
+        tile, column = divmod(channel, self.config.columns)
+        row, chunk = divmod(tile, self.config.row_chunks)
+        word, lane = divmod(chunk * self.config.columns + column, self.config.lanes)
+        return row, word, lane
+
+    def word(self, row: int, plane: int, word: int) -> int:
+        """Word within the pixel."""
+        return (row * self.planes + plane) * self.config.row_words + word
+
+    @cached_property
+    def channels_by_word(self) -> dict[tuple[int, int], dict[int, int]]:
+        """Channel by lane, for every row and word that holds any."""
+        words: dict[tuple[int, int], dict[int, int]] = {}
+        for channel in range(self.channels):
+            row, word, lane = self.place(channel)
+            words.setdefault((row, word), {})[lane] = channel
+        return words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One layer on the machine.
+
+    Parameters
+    ----------
+    config
+        The machine.
+    layer
+        The layer, or the identity that gathers the pieces of the layer before.
+    number
+        Which layer of the network it belongs to.
+    shape
+        Its input, ``[channel, band, frame]``.
+    from_codes
+        It reads the code memory.
+    """
+
+    config: Config
+    layer: Layer
+    number: int
+    shape: Shape
+    from_codes: bool
+
+    @cached_property
+    def map_shape(self) -> Shape:
+        """The map before pooling."""
+        return self.layer.map_shape(self.shape)
+
+    @cached_property
+    def pooled(self) -> bool:
+        """Whether a 2x2 maximum follows."""
+        return self.layer.pool == "max2x2"
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether one maximum of all pixels follows."""
+        return self.layer.pool == "global"
+
+    @cached_property
+    def bands(self) -> int:
+        """Bands of the map that are computed: an odd edge that pooling drops is not."""
+        return self.map_shape[1] // 2 * 2 if self.pooled else self.map_shape[1]
+
+    @cached_property
+    def groups(self) -> int:
+        """Frames of the map, or pairs of frames where pooled."""
+        return self.map_shape[2] // 2 if self.pooled else self.map_shape[2]
+
+    @cached_property
+    def group_pixels(self) -> int:
+        """Pixels of one group."""
+        return self.bands * (2 if self.pooled else 1)
+
+    @cached_property
+    def planes(self) -> int:
+        """Bit-planes of one output."""
+        return self.config.acc_bits if isinstance(self.layer.end, Raw) else self.layer.end.output_bits
+
+    @cached_property
+    def steps(self) -> int:
+        """Cycles that one output takes to leave."""
+        end = self.layer.end
+        if isinstance(end, Threshold):
+            return 1
+        return (end.shift if isinstance(end, Requantise) else 0) + 1 + self.planes
+
+    @cached_property
+    def output(self) -> Format:
+        """How its output stands in the map memory."""
+        return Format(config=self.config, channels=self.layer.out_channels, planes=self.planes)
+
+    @cached_property
+    def pixel_words(self) -> int:
+        """Words of one input pixel in its memory."""
+        if self.from_codes:
+            return self.shape[0]
+        return self._input.pixel_words
+
+    @cached_property
+    def frame_words(self) -> int:
+        """Words of one input frame."""
+        return self.pixel_words * self.shape[1]
+
+    @cached_property
+    def frame_inc(self) -> int:
+        """Input frames from group to group."""
+        return self.layer.stride[1] * (2 if self.pooled else 1)
+
+    @cached_property
+    def block_groups(self) -> int:
+        """Groups of one block."""
+        depth = self.config.partial_sums if len(self.passes) > 1 else REACH - 1
+        return min(depth // self.group_pixels, self.groups)
+
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The passes of one tile of output channels, in order."""
+        return tuple(self._code_passes() if self.from_codes else self._map_passes())
+
+    @cached_property
+    def _input(self) -> Format:
+        return Format(
+            config=self.config, channels=self.shape[0], planes=self.layer.input_bits,
+        )
+
+    def _code_passes(self) -> list[Pass]:
+        """Several planes side by side; as many taps along the bands as a group has lanes."""
+        config, layer = self.config, self.layer
+        (height, width), channels = layer.kernel, self.shape[0]
+        slots = min(config.group_lanes, 8)
+        passes = []
+        words = -(-layer.input_bits // config.groups)
+        for word in reversed(range(words)):
+            begins = word < words - 1
+            for frame in range(width):
+                for channel in range(channels):
+                    for first in range(0, height, slots):
+                        taps = min(slots, height - first)
+                        inputs = np.full((config.lanes, 3), -1, np.int64)
+                        for k in range(taps):
+                            at = (channel, first + taps - 1 - k, frame)
+                            inputs[k :: config.group_lanes] = at
+                        band = first - layer.padding[0]
+                        passes.append(
+                            Pass(
+                                frame=frame,
+                                band=band,
+                                offset=band * channels + channel,
+                                reads=(self.bands - 1) * layer.stride[0] + taps,
+                                warm=taps - 1,
+                                plane=word * config.groups,
+                                shift=2 if begins else 0,
+                                inputs=inputs,
+                            ),
+                        )
+                        begins = False
+        return passes
+
+    def _map_passes(self) -> list[Pass]:
+        """Plane after plane; as many channels as there are lanes."""
+        layer, words = self.layer, self._input.channels_by_word
+        passes = []
+        for plane in reversed(range(layer.input_bits)):
+            begins = plane < layer.input_bits - 1
+            for frame in range(layer.kernel[1]):
+                for tap in range(layer.kernel[0]):
+                    for (row, word), channels in words.items():
+                        inputs = np.full((self.config.lanes, 3), -1, np.int64)
+                        for lane, channel in channels.items():
+                            inputs[lane] = channel, tap, frame
+                        band = tap - layer.padding[0]
+                        passes.append(
+                            Pass(
+                                frame=frame,
+                                band=band,
+                                offset=band * self.pixel_words
+                                + self._input.word(row, plane, word),
+                                reads=self.bands,
+                                warm=0,
+                                plane=0,
+                                shift=1 if begins else 0,
+                                inputs=inputs,
+                            ),
+                        )
+                        begins = False
+        return passes
+
+    @cached_property
+    def weight_rows(self) -> int:
+        """Rows of its weights, offsets and flips."""
+        per_tile = len(self.passes) * self.config.lanes + self.config.parameter_rows
+        return self.output.tiles * per_tile
+
+    def first_frame(self, group: int) -> int:
+        """First input frame of an output group; negative in the padding."""
+        return group * self.frame_inc - self.layer.padding[1]
+
+    def groups_of(self, frames: int) -> int:
+        """Groups that can be computed once so many input frames are there."""
+        if frames >= self.shape[2]:
+            return self.groups
+        kernel, stride, pad = self.layer.kernel[1], self.layer.stride[1], self.layer.padding[1]
+        ready = max(0, (frames + pad - kernel) // stride + 1)
+        return min(self.groups, ready // 2 if self.pooled else ready)

@@ -1,0 +1,297 @@
+"""The order in which strips go through the stages, and where every map lives meanwhile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.network import Layer, Network, Requantise, Threshold
+from hw.config import Config
+from hw.plan import FIRST_STRIP, REACH, FitError, Ring, Stage
+from hw.words import signed_bits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One stage on the frames that one strip makes possible."""
+
+    stage: int
+    first: int
+    groups: int
+    written: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One strip: wait for so many input frames, run the stages, then accept so many."""
+
+    frames: int
+    runs: tuple[Run, ...]
+    accept: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """Everything that shapes and configuration decide.
+
+    Parameters
+    ----------
+    network, config
+        What for.
+    stages
+        In order.
+    rings
+        Ring of each stage's input, and last the place of the raw result.
+    steps
+        Strip by strip.
+    """
+
+    network: Network
+    config: Config
+    stages: tuple[Stage, ...]
+    rings: tuple[Ring, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def weight_rows(self) -> int:
+        """Weight rows of all stages."""
+        return sum(stage.weight_rows for stage in self.stages)
+
+    @property
+    def map_words(self) -> int:
+        """Words of the map memory in use."""
+        return self.rings[-1].end
+
+
+def schedule(network: Network, config: Config) -> Schedule:
+    """Plan `network` on `config`, with strips as long as the memories allow.
+
+    Raises
+    ------
+    FitError
+        The network does not fit: which layer, which memory, by how much.
+    """
+    strip = config.strip
+    while True:
+        try:
+            return _schedule(network, config, strip)
+        except FitError:
+            if strip == 1:
+                raise
+            strip = max(1, strip // 2)
+
+
+def _strips(frames: int, strip: int) -> list[int]:
+    """Input frames that are there at each step: the first strips are short, then they double."""
+    ends, height = [0], min(FIRST_STRIP, strip)
+    while ends[-1] < frames:
+        ends.append(min(frames, ends[-1] + height))
+        height = min(strip, 2 * height)
+    return ends[1:]
+
+
+def _schedule(network: Network, config: Config, strip: int) -> Schedule:
+    ends = _strips(network.input_shape[2], strip)
+    stages: list[Stage] = []
+    runs: list[list[Run]] = [[] for _ in ends]
+    rings: list[Ring] = []
+    shape, there, base = network.input_shape, ends, 0
+    pending = list(enumerate(network.layers))
+    while pending:
+        number, layer = pending.pop(0)
+        stage = Stage(
+            config=config, layer=layer, number=number, shape=shape, from_codes=not stages,
+        )
+        _check(stage)
+        new_runs, needed, written = _run(stage, len(stages), there)
+        ring = _ring(stage, needed, base)
+        if not stage.from_codes:
+            base = ring.end
+        rings.append(ring)
+        stages.append(stage)
+        for at, run in zip(runs, new_runs, strict=True):
+            at.extend(run)
+        shape, there = stage.layer.output_shape(shape), written
+        if stage.whole and written[-1] > 1:
+            if stages[-2:-1] and stages[-2].number == number and written[-1] >= stage.shape[2]:
+                raise FitError(
+                    f"layer {layer.name} does not fit: partial_sums must be at least 2 to gather"
+                    f" its maximum, not {config.partial_sums}",
+                )
+            pending.insert(0, (number, _gather(layer)))
+            shape = (layer.out_channels, 1, written[-1])
+    last = stages[-1].output
+    rings.append(Ring(base=base, frames=1, frame_words=last.pixel_words))
+    _check_memories(network, config, stages, rings)
+    return Schedule(
+        network=network,
+        config=config,
+        stages=tuple(stages),
+        rings=tuple(rings),
+        steps=tuple(_steps(stages[0], rings[0], ends, runs)),
+    )
+
+
+def _gather(layer: Layer) -> Layer:
+    """Return the identity that takes the maximum over the pieces of `layer`'s output."""
+    out = layer.out_channels
+    zeros = np.zeros(out, np.int32)
+    end: Threshold | Requantise
+    if isinstance(layer.end, Threshold):
+        end = Threshold(threshold=zeros, flip=np.zeros(out, np.bool_))
+    else:
+        end = Requantise(bias=zeros, shift=0, bits=layer.end.output_bits)
+    return Layer(
+        name=layer.name,
+        weights=np.eye(out, dtype=np.int8)[:, :, None, None],
+        input_bits=layer.end.output_bits,
+        end=end,
+        pool="global",
+    )
+
+
+def _run(
+    stage: Stage, index: int, there: list[int],
+) -> tuple[list[list[Run]], int, list[int]]:
+    """Return the runs of each step, the frames that the input ring must hold, and the output's.
+
+    `there` counts the input frames that are there at each step; for a maximum over the whole map
+    the output has one frame for each block.
+    """
+    runs: list[list[Run]] = []
+    done, needed, written = 0, 1, [0]
+    for frames in there:
+        oldest = max(0, stage.first_frame(done))
+        needed = max(needed, frames - oldest)
+        groups = stage.groups_of(frames)
+        blocks = -(-(groups - done) // stage.block_groups)
+        written.append(written[-1] + blocks if stage.whole else groups)
+        runs.append(
+            [
+                Run(
+                    stage=index,
+                    first=done,
+                    groups=groups - done,
+                    written=(written[-2], written[-1]),
+                ),
+            ]
+            if groups > done
+            else [],
+        )
+        done = groups
+    return runs, needed, written[1:]
+
+
+def _ring(stage: Stage, needed: int, base: int) -> Ring:
+    """Return the ring of the stage's input: `needed` frames, and what one step may jump."""
+    frames = max(needed, stage.layer.kernel[1], stage.frame_inc)
+    if stage.from_codes:
+        room = min(stage.config.code_words, REACH - 1) // stage.frame_words
+        frames = max(frames, min(room, stage.shape[2]))
+    return Ring(base=base, frames=frames, frame_words=stage.frame_words)
+
+
+def _steps(
+    first: Stage, ring: Ring, ends: list[int], runs: list[list[Run]],
+) -> list[Step]:
+    """Add to each step how many frames may have been accepted once the first stage is done."""
+    steps, done = [], 0
+    for end, at in zip(ends, runs, strict=True):
+        done = max([done, *(run.first + run.groups for run in at if run.stage == 0)])
+        oldest = max(0, first.first_frame(done))
+        if done == first.groups:  # what is left is not needed, but is accepted
+            oldest = first.shape[2]
+        steps.append(
+            Step(
+                frames=end, runs=tuple(at), accept=min(first.shape[2], oldest + ring.frames),
+            ),
+        )
+    return steps
+
+
+def _check(stage: Stage) -> None:
+    """Refuse a layer whose numbers the program cannot hold."""
+    layer, config = stage.layer, stage.config
+    broken = []
+    for what, value, greatest in (
+        ("kernel along the bands", layer.kernel[0], 32),
+        ("kernel along the frames", layer.kernel[1], 32),
+        ("stride along the bands", layer.stride[0], 15),
+        ("stride along the frames", layer.stride[1], 15),
+        ("padding along the bands", layer.padding[0], 31),
+        ("reads of a frame", max(p.reads for p in stage.passes), 2047),
+        ("bands", stage.shape[1], 2047),
+        ("frames", stage.shape[2], 32767),
+        ("pixels of one group of frames", stage.group_pixels, REACH - 1),
+        ("passes", len(stage.passes), REACH - 1),
+    ):
+        if value > greatest:
+            broken.append(f"its {what} must be at most {greatest}, not {value}")
+    if len(stage.passes) > 1 and stage.group_pixels > config.partial_sums:
+        broken.append(
+            f"it needs {stage.group_pixels} partial sums, {config.partial_sums} are there",
+        )
+    bits = accumulator_bits(layer)
+    if bits > config.acc_bits:
+        broken.append(f"its sums need {bits} bits, the accumulators have {config.acc_bits}")
+    if broken:
+        raise FitError(f"layer {layer.name} does not fit: " + "; ".join(broken))
+
+
+def _check_memories(
+    network: Network, config: Config, stages: list[Stage], rings: list[Ring],
+) -> None:
+    """Refuse what the memories do not hold, naming the first layer that goes over."""
+    ring = rings[0]
+    if ring.size > min(config.code_words, REACH - 1):
+        raise FitError(
+            f"layer {stages[0].layer.name} does not fit: it needs {ring.size} codes at once,"
+            f" {config.code_words} are there",
+        )
+    for stage, output in zip(stages, rings[1:], strict=True):
+        if output.end > min(config.map_words, REACH - 1):
+            raise FitError(
+                f"layer {stage.layer.name} does not fit: the maps need {rings[-1].end} words,"
+                f" {config.map_words} are there",
+            )
+    rows = 0
+    total = sum(stage.weight_rows for stage in stages)
+    for stage in stages:
+        rows += stage.weight_rows
+        if rows > config.weight_rows:
+            raise FitError(
+                f"layer {stage.layer.name} does not fit: the weights need {total} rows,"
+                f" {config.weight_rows} are there",
+            )
+
+
+def channel_ranges(layer: Layer) -> list[tuple[int, int]]:
+    """Least and greatest sum of every output channel, derived here anew from the weights."""
+    top = (1 << layer.input_bits) - 1
+    ranges = []
+    for kernel in layer.weights.reshape(layer.out_channels, -1).tolist():
+        low = top * sum(w for w in kernel if w < 0)
+        high = top * sum(w for w in kernel if w > 0)
+        ranges.append((low, high))
+    return ranges
+
+
+def offsets(layer: Layer) -> list[int]:
+    """What is added to each channel's sum: a bias, or what makes a threshold a sign.
+
+    A threshold beyond the channel's sums is brought to their edge, where it decides the same.
+    """
+    if not isinstance(layer.end, Threshold):
+        return [int(b) for b in layer.end.bias]
+    return [
+        -min(max(int(t), low - 1), high) - 1
+        for t, (low, high) in zip(layer.end.threshold, channel_ranges(layer), strict=True)
+    ]
+
+
+def accumulator_bits(layer: Layer) -> int:
+    """Bits that hold every partial sum of the layer, and every sum with its offset."""
+    bits = 1
+    for (low, high), offset in zip(channel_ranges(layer), offsets(layer), strict=True):
+        for least, greatest in ((low, high), (low + offset, high + offset), (offset, offset)):
+            bits = max(bits, signed_bits(least, greatest))
+    return bits

@@ -1,0 +1,96 @@
+"""Where outputs go: the address of every bit that leaves the array."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import Config
+from hw.program import LAYER, RUN
+from hw.tokens import end_token
+
+
+class Writer(wiring.Component):
+    """Walks the output ring, pixel by pixel, as the outputs of a run leave the array.
+
+    Address of plane p of a pixel: ``pixel + word * planes + p`` (times the words of a row); tiles
+    of one block go over the same pixels, each into its own chunk.
+
+    **Timing**: writes in the cycle in which `step.out` is there; `done` likewise.
+
+    Parameters
+    ----------
+    config
+        The machine.
+
+    Members
+    -------
+    go : In(1)
+        A run begins.
+    layer : In(LAYER)
+        Its layer.
+    run : In(RUN)
+        Its place.
+    step : In(end_token())
+        The step that leaves the array.
+    w_en : Out(1)
+        Write the columns' bits.
+    w_addr : Out(16)
+        Row.
+    w_chunk : Out(range(row_chunks))
+        Chunk of the row.
+    done : Out(1)
+        The run's last bits are being written.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "go": In(1),
+                "layer": In(LAYER),
+                "run": In(RUN),
+                "step": In(end_token()),
+                "w_en": Out(1),
+                "w_addr": Out(16),
+                "w_chunk": Out(range(config.row_chunks)),
+                "done": Out(1),
+            },
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        low = self.config.row_words.bit_length() - 1
+        pixel, block, word = Signal(16), Signal(16), Signal(16)
+        plane = Signal(6)
+        beyond, following = Signal(16), Signal(16)
+        m.d.comb += [
+            self.w_en.eq(self.step.out),
+            self.w_addr.eq(pixel + word + (plane << low)),
+            self.done.eq(self.step.out & self.step.run),
+            beyond.eq(pixel + self.layer.out_stride),
+            following.eq(Mux(beyond == self.layer.out_end, self.layer.out_base, beyond)),
+        ]
+        with m.If(self.step.out):
+            m.d.sync += plane.eq(plane + 1)
+            with m.If(plane + 1 == self.layer.out_planes):
+                m.d.sync += [plane.eq(0), pixel.eq(following)]
+                with m.If(self.step.block):
+                    m.d.sync += [block.eq(following), word.eq(0), self.w_chunk.eq(0)]
+                with m.Elif(self.step.tile):
+                    m.d.sync += pixel.eq(block)
+                    with m.If(self.w_chunk == self.config.row_chunks - 1):
+                        m.d.sync += [
+                            self.w_chunk.eq(0),
+                            word.eq(word + (self.layer.out_planes << low)),
+                        ]
+                    with m.Else():
+                        m.d.sync += self.w_chunk.eq(self.w_chunk + 1)
+        with m.If(self.go):
+            m.d.sync += [
+                pixel.eq(self.run.out_start),
+                block.eq(self.run.out_start),
+                word.eq(0),
+                plane.eq(0),
+                self.w_chunk.eq(0),
+            ]
+        return m
