@@ -56,13 +56,18 @@ def save(network: Network, path: Path) -> None:
     OSError
         The file cannot be written.
     """
+    write_whole(path, dumps(network))
+
+
+def dumps(network: Network) -> bytes:
+    """Give the bytes that `save` writes."""
     if not all(isinstance(text, str) for pair in network.about.items() for text in pair):
         raise NetworkError(f"about must hold strings only, not {network.about}")
     header, arrays = _describe(network)
     text = json.dumps(header, indent=1, ensure_ascii=False, default=_plain)
     arrays["header"] = np.frombuffer(text.encode(), np.uint8)
     arrays["checksum"] = np.frombuffer(checksum(arrays), np.uint8)
-    write_whole(path, pack(arrays))
+    return pack(arrays)
 
 
 def load(path: Path) -> Network:
