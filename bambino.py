@@ -7,8 +7,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -29,11 +29,31 @@ CLOCKS_MHZ = (12, 100)
 
 Verb = Callable[[argparse.Namespace], int]
 
+TRAIN_OPTIONS: dict[str, tuple[type, str]] = {
+    "cache": (Path, "folder of labelled mixes; without it OUT/mixes"),
+    "variant": (str, "bam8 (binary maps, 8-bit weights) or float (the ReLU baseline)"),
+    "mixes": (int, "training mixes to label, and draws per epoch"),
+    "epochs": (int, "passes over that many draws"),
+    "batch": (int, "mixes per step"),
+    "rate": (float, "peak learning rate"),
+    "beta": (float, "steepness of the surrogate derivative"),
+    "warm": (Path, "best.pt of a float training: start from its weights"),
+    "teacher": (Path, "best.pt of a float training: its predictions are half of the target"),
+    "seed": (int, "of mixes, start and order"),
+    "device": (str, "cpu or cuda"),
+    "threads": (int, "torch threads"),
+    "processes": (int, "processes that mix and label"),
+}
+
 CLIP_HELP = "audio (WAV, FLAC, ...) or one window of codes (.npy); without it the demo clip"
 NETWORK_HELP = (
     "network file; without it the shipped speech-quality network, and on preset tiny an untrained"
     " one that fits"
 )
+OUT_HELP = "folder to write, default: %(default)s"
+DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+DATA = Path("../shared/data")
+BUILT = Path("build")
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,6 +66,7 @@ class Parser(argparse.ArgumentParser):
 
 def score(args: argparse.Namespace) -> int:
     """Score a clip with one engine."""
+    from boards import report
     from golden import clip
 
     network, predict = _network(args), _engine(args)
@@ -55,15 +76,10 @@ def score(args: argparse.Namespace) -> int:
     result = clip.score(network, windows, traces)
     seconds = perf_counter() - began
     if args.json:
-        preset = args.preset if args.engine == "rtl" else None
-        _json({**asdict(result), "engine": args.engine, "preset": preset, "seconds": seconds})
+        how = {"engine": args.engine, "preset": args.preset, "seconds": seconds}
+        _json(result.as_dict() | how)
         return 0
-    rows = [
-        [f"{window.start:g} s", _count(trace.cycles), *_numbers(network.scores(trace.raw))]
-        for window, trace in zip(windows, traces, strict=True)
-    ]
-    rows.append(["mean", _count(result.cycles), *_numbers(result.scores)])
-    _table(f"{args.engine}, {seconds:.2f} s", ["window", "cycles", *network.raw.names], rows)
+    report.score(result, args.engine, seconds)
     return 0
 
 
@@ -78,16 +94,54 @@ def estimate(args: argparse.Namespace) -> int:
     return 0
 
 
+def generate(args: argparse.Namespace) -> int:
+    """Write the accelerator as accelerator.v with its manifest.json."""
+    from hw.manifest import generate as write
+
+    for path in write(_config(args), args.out):
+        print(path)
+    return 0
+
+
+def vectors(args: argparse.Namespace) -> int:
+    """Write every layer's input and output, for any test bench to read."""
+    from golden import clip
+    from golden.torch_engine import TorchEngine
+    from golden.vectors import corner_vectors
+    from golden.vectors import vectors as write
+
+    if args.corners:
+        print(f"{args.out}: {len(corner_vectors(args.out))} corners")
+        return 0
+    network = _network(args)
+    windows = clip.windows(network, args.clip)
+    for window in windows:
+        out = args.out if len(windows) == 1 else args.out / f"window{window.start:g}"
+        write(window.codes, network, out, engine=TorchEngine(), origin=window.origin)
+        print(out)
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Mix, label with PESQ, train and export; may be interrupted and run again."""
+    from golden.train import TrainOptions
+    from golden.train import train as run
+
+    chosen = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    options = {name: value for name, value in chosen.items() if value is not None}
+    print(run(TrainOptions(data=args.data, out=args.out, resume=not args.restart, **options)))
+    return 0
+
+
 def presets(args: argparse.Namespace) -> int:
     """List the presets and their parameters."""
+    from boards import report
     from hw.config import PRESETS
 
     if args.json:
         _json({name: asdict(config) for name, config in PRESETS.items()})
         return 0
-    names = [field.name for field in fields(next(iter(PRESETS.values())))]
-    rows = [[n, *(str(getattr(c, n)) for c in PRESETS.values())] for n in names]
-    _table("presets", ["parameter", *PRESETS], rows)
+    report.presets(PRESETS)
     return 0
 
 
@@ -96,6 +150,7 @@ def _network(args: argparse.Namespace) -> "Network":
     from golden import clip, netfile
     from golden.random_networks import tiny_network
 
+    _config(args)  # so that a wrong preset is refused even where only its network is wanted
     if args.network is None and args.preset == "tiny":
         return tiny_network()
     return netfile.load(clip.SHIPPED if args.network is None else args.network)
@@ -130,27 +185,6 @@ def _json(data: object) -> None:
     print(json.dumps(data, indent=2))
 
 
-def _table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for i, name in enumerate(columns):
-        table.add_column(name, justify="right" if i else "left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def _count(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
-
-
-def _numbers(scores: dict[str, float]) -> list[str]:
-    return [f"{value:.4f}" for value in scores.values()]
-
-
 def _parser() -> Parser:
     parser = Parser(prog="bambino", description="Binary activation maps, from PyTorch to the FPGA.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -169,10 +203,23 @@ def _parser() -> Parser:
         sub.set_defaults(run=run)
         return sub
 
-    sub = add(score, machine, network, data)
-    sub.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
+    audio = Parser(add_help=False)
+    audio.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
+
+    sub = add(score, audio, machine, network, data)
     sub.add_argument("--engine", choices=ENGINES, default="torch", help="default: torch")
     add(estimate, machine, network, data)
+    sub = add(generate, machine)
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "verilog", help=OUT_HELP)
+    sub = add(vectors, audio, machine, network)
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "vectors", help=OUT_HELP)
+    sub.add_argument("--corners", action="store_true", help="the corner tensors instead of a clip")
+    sub = add(train)
+    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "train", help=OUT_HELP)
+    sub.add_argument("--restart", action="store_true", help="ignore the checkpoint in OUT")
+    for name, (kind, text) in TRAIN_OPTIONS.items():
+        sub.add_argument(f"--{name}", type=kind, help=text)
     add(presets, data)
     return parser
 

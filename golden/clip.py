@@ -31,29 +31,61 @@ class Window:
         Seconds from the clip's beginning.
     codes
         uint8 ``[channel, band, frame]``.
+    origin
+        Where they come from: a file's name and the second, or a seed.
     """
 
     start: float
     codes: NDArray[np.uint8]
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowScore:
+    """What came of one window.
+
+    Parameters
+    ----------
+    start
+        Seconds from the clip's beginning.
+    raw
+        The network's raw results.
+    scores
+        By the output's name.
+    cycles
+        Clock cycles, None where the engine has no clock.
+    """
+
+    start: float
+    raw: list[int]
+    scores: dict[str, float]
+    cycles: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipScore:
-    """The scores of a clip: the mean over its windows.
+    """What came of a clip.
 
     Parameters
     ----------
     scores
-        By the output's name.
+        By the output's name: the mean over the windows.
     windows
-        ``start`` (seconds), ``raw`` (integers), ``cycles`` (or None) of each window.
+        Each window's own.
     cycles
         Sum over the windows, None where the engine has no clock.
     """
 
     scores: dict[str, float]
-    windows: list[dict[str, object]]
+    windows: list[WindowScore]
     cycles: int | None
+
+    def as_dict(self) -> dict[str, object]:
+        """Give what `bambino score --json` prints of it."""
+        windows = [
+            {"start": one.start, "raw": one.raw, "cycles": one.cycles} for one in self.windows
+        ]
+        return {"scores": self.scores, "windows": windows, "cycles": self.cycles}
 
 
 def windows(network: Network, path: Path | None = None) -> list[Window]:
@@ -75,16 +107,19 @@ def windows(network: Network, path: Path | None = None) -> list[Window]:
         The file cannot be read.
     """
     if path is not None and path.suffix == ".npy":
-        return [Window(start=0.0, codes=_load_codes(network, path))]
+        return [Window(start=0.0, codes=_load_codes(network, path), origin=path.name)]
     if network.front_end is None:
         if path is None:
             codes = random_codes(np.random.default_rng(SEED), network)
-            return [Window(start=0.0, codes=codes)]
+            return [Window(start=0.0, codes=codes, origin=f"drawn from seed {SEED}")]
         raise ValueError(f"{path}: must be codes (.npy), for the network has no front-end")
-    samples = audio.load(DEMO if path is None else path, network.front_end.sample_rate)
+    path = DEMO if path is None else path
+    samples = audio.load(path, network.front_end.sample_rate)
     return [
         Window(
-            start=start, codes=front_end.codes(part, network.front_end, bits=network.input_bits),
+            start=start,
+            codes=front_end.codes(part, network.front_end, bits=network.input_bits),
+            origin=f"{path.name} from {start:g} s",
         )
         for start, part in audio.windows(samples, network.front_end)
     ]
@@ -101,13 +136,20 @@ def _load_codes(network: Network, path: Path) -> NDArray[np.uint8]:
 
 def score(network: Network, cut: Sequence[Window], traces: Sequence[Trace]) -> ClipScore:
     """Score a clip from the trace of each of its windows."""
-    each = [network.scores(trace.raw) for trace in traces]
+    each = [
+        WindowScore(
+            start=window.start,
+            raw=trace.raw.tolist(),
+            scores=network.scores(trace.raw),
+            cycles=trace.cycles,
+        )
+        for window, trace in zip(cut, traces, strict=True)
+    ]
     clocked = [trace.cycles for trace in traces if trace.cycles is not None]
     return ClipScore(
-        scores={name: float(np.mean([one[name] for one in each])) for name in network.raw.names},
-        windows=[
-            {"start": window.start, "raw": trace.raw.tolist(), "cycles": trace.cycles}
-            for window, trace in zip(cut, traces, strict=True)
-        ],
+        scores={
+            name: float(np.mean([one.scores[name] for one in each])) for name in network.raw.names
+        },
+        windows=each,
         cycles=sum(clocked) if clocked else None,
     )

@@ -119,7 +119,7 @@ def beyond_int32(tmp_path: Path) -> Path:
 
 
 BAD_NETWORKS = {
-    "truncated": (truncated, "zip"),
+    "truncated": (truncated, "truncated"),
     "another version": (lambda t: altered(t, version=99), "version must be 1, not 99"),
     "wrong checksum": (flipped, "checksum must be"),
     "weights outside int8": (too_wide, "int8"),

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "golden": {"torch", "numpy", "golden", "soundfile", "soxr", "rich", "pesq"},
     "hw": {"amaranth", "numpy", "hw", "golden.network", "golden.netfile"},
     "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
-    "boards": {"golden", "hw", "sim", "boards", "numpy", "amaranth", "amaranth_boards"},
+    "boards": {"golden", "hw", "sim", "boards", "numpy", "amaranth", "amaranth_boards", "rich"},
 }
 LIGHT = (
     "agreement",

@@ -66,14 +66,14 @@ def test_the_score_is_the_mean_of_the_windows() -> None:
     network = tiny_network()
     rng = np.random.default_rng(1)
     cut = [
-        clip.Window(start=float(i), codes=rng.integers(0, 256, (1, 16, 20), dtype=np.uint8))
-        for i in range(2)
+        clip.Window(start=float(i), codes=codes, origin="drawn")
+        for i, codes in enumerate(rng.integers(0, 256, (2, 1, 16, 20), dtype=np.uint8))
     ]
     traces = [NaiveEngine().predict(network, window.codes) for window in cut]
     found = clip.score(network, cut, traces)
     each = [network.scores(trace.raw) for trace in traces]
     assert found.cycles is None
-    assert [window["raw"] for window in found.windows] == [t.raw.tolist() for t in traces]
+    assert [window.raw for window in found.windows] == [t.raw.tolist() for t in traces]
     assert set(found.scores) == {"score", "noise"}
     assert found.scores["noise"] == pytest.approx((each[0]["noise"] + each[1]["noise"]) / 2)
     assert each[0]["noise"] != each[1]["noise"]
