@@ -52,6 +52,7 @@ NETWORK_HELP = (
 )
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
 DATA = Path("../shared/data")
 BUILT = Path("build")
 
@@ -130,6 +131,33 @@ def train(args: argparse.Namespace) -> int:
     chosen = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}
     print(run(TrainOptions(data=args.data, out=args.out, resume=not args.restart, **options)))
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Measure how well a network predicts PESQ on the test list."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from boards import report
+    from golden import testlist
+    from golden.evaluate import evaluate as measure
+    from golden.evaluate import evaluate_checkpoint
+
+    ticker = partial(track, description="evaluating", console=Console(stderr=True))
+    mixes = testlist.read(testlist.PATH if args.list is None else args.list)
+    if args.float:
+        if args.checkpoint is None:
+            raise ValueError("--float must come with --checkpoint")
+        result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
+    else:
+        result = measure(
+            _network(args), mixes, args.data, checkpoint=args.checkpoint, ticker=ticker,
+        )
+    if args.json:
+        _json(result.as_dict())
+    else:
+        report.evaluation(result)
     return 0
 
 
@@ -220,6 +248,12 @@ def _parser() -> Parser:
     sub.add_argument("--restart", action="store_true", help="ignore the checkpoint in OUT")
     for name, (kind, text) in TRAIN_OPTIONS.items():
         sub.add_argument(f"--{name}", type=kind, help=text)
+    sub = add(evaluate, network, data)
+    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
+    sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
+    sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
+    sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
+    sub.set_defaults(preset="medium", lanes=None, columns=None)
     add(presets, data)
     return parser
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -9,6 +10,9 @@ from rich.table import Table
 
 from golden.clip import ClipScore
 from hw.config import Config
+
+if TYPE_CHECKING:  # what needs torch is not loaded to print a table
+    from golden.evaluate import Evaluation
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
@@ -34,6 +38,22 @@ def score(result: ClipScore, engine: str, seconds: float) -> None:
     ]
     rows.append(["mean", count(result.cycles), *numbers(result.scores)])
     table(f"{engine}, {seconds:.2f} s", ["window", "cycles", *result.scores], rows)
+
+
+def evaluation(result: "Evaluation") -> None:
+    """Print how well a network predicts."""
+    rows = [
+        ["mixes", count(result.n)],
+        ["PCC", f"{result.pcc:.4f}"],
+        ["its 95 % interval", f"{result.pcc_low:.4f} to {result.pcc_high:.4f}"],
+        ["SRCC", f"{result.srcc:.4f}"],
+        ["MSE", f"{result.mse:.4f}"],
+    ]
+    rows += [
+        [f"{layer.name}: integers unlike floats", f"{layer.mismatches:,} of {layer.elements:,}"]
+        for layer in result.layers
+    ]
+    table("evaluation", ["", ""], rows)
 
 
 def presets(known: dict[str, Config]) -> None:
