@@ -156,8 +156,9 @@ def mix(data: Path, recipe: Recipe) -> tuple[Samples, Samples]:
     parts = [_cut(data, place) for place in recipe.noises]
     if min(map(_power, parts)) < 1e-9:
         raise SilentMixError(f"noise must not be silent: {recipe.noises}")
-    noise: Samples = np.sum([part / np.sqrt(_power(part)) for part in parts], axis=0, dtype=np.float32)
+    level = [part / np.sqrt(_power(part)) for part in parts]
+    noise: Samples = np.sum(level, axis=0, dtype=np.float32)
     gain = np.sqrt(_power(spoken) / _power(noise) / 10 ** (recipe.snr_db / 10))
     noisy = spoken + gain * noise
-    level = 10 ** (recipe.level_db / 20) / np.sqrt(_power(noisy))
-    return (clean * level).astype(np.float32), (noisy * level).astype(np.float32)
+    loud = 10 ** (recipe.level_db / 20) / np.sqrt(_power(noisy))
+    return (clean * loud).astype(np.float32), (noisy * loud).astype(np.float32)

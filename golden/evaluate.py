@@ -1,0 +1,170 @@
+"""How well a network predicts PESQ on a test list, and how far the integers are from the floats."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from golden import front_end as ears
+from golden import mixing
+from golden.network import FrontEnd, Network
+from golden.testlist import TestMix
+from golden.torch_engine import TorchEngine
+from golden.trace import LayerAgreement
+from golden.train import correlation, load_best
+
+RESAMPLES = 2000
+FLOAT_CLIPS = 100
+
+Floats = NDArray[np.float64]
+Ticker = Callable[[Iterable[TestMix]], Iterable[TestMix]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Figures of one network on one test list.
+
+    Parameters
+    ----------
+    n
+        Number of mixes.
+    pcc, pcc_low, pcc_high
+        Pearson's correlation of prediction and label, and its 95 % interval: percentiles of
+        `RESAMPLES` seeded bootstrap resamplings of the mixes. Mixes share speakers and noises,
+        so the interval speaks of this list's voices and noises, not of all.
+    srcc
+        Spearman's rank correlation.
+    mse
+        Mean squared error, PESQ squared.
+    layers
+        Per layer, in how many outputs the integers differ from the float network they were
+        exported from, over the first `FLOAT_CLIPS` mixes; empty where that was not given.
+    """
+
+    n: int
+    pcc: float
+    pcc_low: float
+    pcc_high: float
+    srcc: float
+    mse: float
+    layers: tuple[LayerAgreement, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def ranks(values: Floats) -> Floats:
+    """Ranks of `values` from 0; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean = np.cumsum(counts) - (counts + 1) / 2
+    shared: Floats = mean[inverse]
+    return shared
+
+
+def measure(
+    labels: Floats, predictions: Floats, layers: Sequence[LayerAgreement] = (),
+) -> Evaluation:
+    """Compare `predictions` with `labels`, both ``[mix]``, at least two."""
+    if labels.shape != predictions.shape or labels.ndim != 1 or labels.size < 2:
+        raise ValueError(
+            "labels and predictions must be two vectors of one length of at least 2,"
+            f" not {labels.shape} and {predictions.shape}",
+        )
+    rng = np.random.default_rng(0)
+    resampled = [
+        correlation(labels[pick], predictions[pick])
+        for pick in rng.integers(labels.size, size=(RESAMPLES, labels.size))
+    ]
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Evaluation(
+        n=labels.size,
+        pcc=correlation(labels, predictions),
+        pcc_low=float(low),
+        pcc_high=float(high),
+        srcc=correlation(ranks(labels), ranks(predictions)),
+        mse=float(np.mean((labels - predictions) ** 2)),
+        layers=tuple(layers),
+    )
+
+
+def _codes(data: Path, one: TestMix, front_end: FrontEnd, bits: int = 8) -> NDArray[np.uint8]:
+    return ears.codes(mixing.mix(data, one.recipe)[1], front_end, bits)
+
+
+def _labels(mixes: Sequence[TestMix]) -> Floats:
+    return np.array([one.pesq for one in mixes])
+
+
+def evaluate(
+    network: Network,
+    mixes: Sequence[TestMix],
+    data: Path,
+    *,
+    checkpoint: Path | None = None,
+    ticker: Ticker = iter,
+) -> Evaluation:
+    """Evaluate the integers of `network` on `mixes` of the recordings in `data`.
+
+    Parameters
+    ----------
+    network
+        An integer network with a front-end and one output.
+    mixes
+        Of `golden.testlist.read`.
+    data
+        Folder of the recordings that the list names.
+    checkpoint
+        `best.pt` that the network was exported from: its float forward is compared with the
+        integers bit by bit.
+    ticker
+        Wraps the mixes, to show progress (``rich.progress.track``).
+
+    Raises
+    ------
+    FileNotFoundError
+        A recording of the list is missing.
+    ValueError
+        The network does not hear or has several outputs, or the checkpoint is none.
+    """
+    front_end = network.front_end
+    if front_end is None:
+        raise ValueError("the network must have a front-end to be evaluated on audio, not none")
+    if len(network.raw.names) != 1:
+        raise ValueError(f"the network must have one output, not {len(network.raw.names)}")
+    module = None if checkpoint is None else load_best(checkpoint)[0]
+    engine = TorchEngine()
+    predictions: list[float] = []
+    mismatches: dict[str, list[int]] = {}
+    for one in ticker(mixes):
+        codes = _codes(data, one, front_end, network.input_bits)
+        predictions.extend(network.scores(engine.predict(network, codes).raw).values())
+        if module is not None and len(predictions) <= FLOAT_CLIPS:
+            from golden.export import compare_float
+
+            for layer in compare_float(module, network, codes):
+                seen = mismatches.setdefault(layer.name, [0, 0])
+                seen[0] += layer.elements
+                seen[1] += layer.mismatches
+    layers = [
+        LayerAgreement(name=name, elements=seen[0], mismatches=seen[1])
+        for name, seen in mismatches.items()
+    ]
+    return measure(_labels(mixes), np.array(predictions), layers)
+
+
+@torch.no_grad()
+def evaluate_checkpoint(
+    checkpoint: Path, mixes: Sequence[TestMix], data: Path, *, ticker: Ticker = iter,
+) -> Evaluation:
+    """Evaluate a `best.pt` as floats, such as the ReLU baseline; see `evaluate`."""
+    module, front_end = load_best(checkpoint)
+    predictions = [
+        float(module(torch.from_numpy(_codes(data, one, front_end))[None]))
+        for one in ticker(mixes)
+    ]
+    return measure(_labels(mixes), np.array(predictions))
