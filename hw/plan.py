@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import Layer, Network, Raw, Requantise, Shape, Threshold
+from golden.network import Layer, Raw, Requantise, Shape, Threshold
 from hw.config import Config
 
 FIRST_STRIP = 8
@@ -142,6 +142,8 @@ class Stage:
         Its input, ``[channel, band, frame]``.
     from_codes
         It reads the code memory.
+    gathers
+        It takes the maximum over the pieces of the stage before, once all are there.
     """
 
     config: Config
@@ -149,6 +151,7 @@ class Stage:
     number: int
     shape: Shape
     from_codes: bool
+    gathers: bool = False
 
     @cached_property
     def map_shape(self) -> Shape:
@@ -306,8 +309,8 @@ class Stage:
 
     def groups_of(self, frames: int) -> int:
         """Groups that can be computed once so many input frames are there."""
-        if frames >= self.shape[2]:
-            return self.groups
+        if frames >= self.shape[2] or self.gathers:
+            return self.groups if frames >= self.shape[2] else 0
         kernel, stride, pad = self.layer.kernel[1], self.layer.stride[1], self.layer.padding[1]
         ready = max(0, (frames + pad - kernel) // stride + 1)
         return min(self.groups, ready // 2 if self.pooled else ready)

@@ -99,7 +99,12 @@ def _schedule(network: Network, config: Config, strip: int) -> Schedule:
     while pending:
         number, layer = pending.pop(0)
         stage = Stage(
-            config=config, layer=layer, number=number, shape=shape, from_codes=not stages,
+            config=config,
+            layer=layer,
+            number=number,
+            shape=shape,
+            from_codes=not stages,
+            gathers=bool(stages) and stages[-1].number == number,
         )
         _check(stage)
         new_runs, needed, written = _run(stage, len(stages), there)
@@ -112,7 +117,7 @@ def _schedule(network: Network, config: Config, strip: int) -> Schedule:
             at.extend(run)
         shape, there = stage.layer.output_shape(shape), written
         if stage.whole and written[-1] > 1:
-            if stages[-2:-1] and stages[-2].number == number and written[-1] >= stage.shape[2]:
+            if stage.gathers and written[-1] >= stage.shape[2]:
                 raise FitError(
                     f"layer {layer.name} does not fit: partial_sums must be at least 2 to gather"
                     f" its maximum, not {config.partial_sums}",
