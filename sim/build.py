@@ -185,7 +185,7 @@ def _build_icarus(folder: Path, design: Design) -> None:
         )
 
 
-def _silent(line: str) -> None:
+def silent(line: str) -> None:
     """Report nothing."""
 
 
@@ -194,7 +194,7 @@ def build(
     *,
     simulator: Simulator = "verilator",
     waves: bool = False,
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Model:
     """Return the model of `design`, built now or earlier.
 

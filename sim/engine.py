@@ -1,0 +1,186 @@
+"""The engine `rtl`: the generated Verilog under cocotb, behind the same `predict` as the others."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.network import Network
+from golden.trace import Trace
+from hw.accelerator import Accelerator
+from hw.config import Config
+from hw.emit import to_verilog
+from hw.lower import Lowered, lower
+from hw.packets import Command, Error, Reply
+from sim import bench
+from sim.build import Design, Model, Report, Simulator, build, silent
+from sim.job import Job, Phase, Played, Result
+from sim.simulation import SimulationError, run
+
+Codes = NDArray[np.uint8]
+
+TOP = "accelerator"
+START_WORDS = 4
+INLINED = 1024
+"""Lanes x columns up to which columns are inlined: it runs faster, and builds in a minute."""
+
+
+def check_replies(lowered: Lowered, played: Played, commands: Sequence[Command]) -> None:
+    """Refuse replies that are not one OK for each of `commands`, in order, besides data.
+
+    Raises
+    ------
+    SimulationError
+        The machine answered with an error, or not to every command.
+    """
+    answered = []
+    for reply in played.replies:
+        kind, value = int(reply[0]) >> 24, int(reply[0]) & 0xFFFFFF
+        if kind == Reply.ERROR:
+            known = Error(value).name if value in list(Error) else str(value)
+            raise SimulationError(f"the machine must take every command, not answer {known}")
+        if kind == Reply.OK:
+            answered.append(value)
+    if answered != [int(command) for command in commands]:
+        raise SimulationError(f"the machine must confirm {list(commands)}, not {answered}")
+
+
+class RtlEngine:
+    """Predicts in simulation, cycle by cycle and bit by bit.
+
+    Parameters
+    ----------
+    config
+        The machine. Its model is built at the first prediction, or found in the cache.
+    simulator
+        ``"verilator"`` or ``"icarus"``.
+    gap, stall
+        Probability per cycle of a pause in what is sent and in what is taken; the results must
+        not depend on it, the cycles do.
+    seed
+        Of gaps and stalls.
+    report
+        Called with a line before and after a build.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        simulator: Simulator = "verilator",
+        gap: float = 0.0,
+        stall: float = 0.0,
+        seed: int = 0,
+        report: Report = silent,
+    ) -> None:
+        self.config = config
+        self._simulator = simulator
+        self._gap, self._stall, self._seed = gap, stall, seed
+        self._report = report
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in reports."""
+        return "rtl"
+
+    @cached_property
+    def verilog(self) -> str:
+        """The Verilog that is simulated: what `generate` writes."""
+        return to_verilog(Accelerator(self.config), TOP)
+
+    @cached_property
+    def design(self) -> Design:
+        """The Verilog in its bench."""
+        large = self.config.lanes * self.config.columns > INLINED
+        return bench.design(self.verilog, TOP, ("column",) if large else ())
+
+    @cached_property
+    def model(self) -> Model:
+        """The built model, built now or earlier."""
+        return build(self.design, simulator=self._simulator, report=self._report)
+
+    def predict(self, network: Network, codes: Codes) -> Trace:
+        """Evaluate `network` on `codes`, uint8 ``[channel, band, frame]``, with all its maps."""
+        return self.predict_many(network, [codes])[0]
+
+    def predict_many(
+        self, network: Network, codes: Sequence[Codes], *, maps: bool = True,
+    ) -> list[Trace]:
+        """Evaluate `network` on each of `codes`, loaded once, clip after clip.
+
+        Parameters
+        ----------
+        network
+            What to run.
+        codes
+            uint8 ``[channel, band, frame]`` each.
+        maps
+            Whether the traces hold every layer's output; reading them out takes cycles that
+            `Trace.cycles` then counts.
+
+        Raises
+        ------
+        SimulationError
+            The machine hung, answered with an error or broke a rule of its streams.
+        """
+        return self.predict_networks([(network, codes)], maps=maps)[0]
+
+    def predict_networks(
+        self, work: Sequence[tuple[Network, Sequence[Codes]]], *, maps: bool = True,
+    ) -> list[list[Trace]]:
+        """Evaluate several networks, one loaded after the other, in one simulation.
+
+        Parameters
+        ----------
+        work
+            Networks, each with the codes to evaluate it on.
+        maps
+            As for `predict_many`.
+        """
+        lowered = [lower(network, self.config, maps=maps) for network, _ in work]
+        result = self.play(lowered, [codes for _, codes in work])
+        phases = iter(result.phases)
+        traces = []
+        for each, (_, codes) in zip(lowered, work, strict=True):
+            load_cycles = load_time(each, next(phases))
+            traces.append([clip_trace(each, next(phases), load_cycles) for _ in codes])
+        return traces
+
+    def play(self, lowered: Sequence[Lowered], codes: Sequence[Sequence[Codes]]) -> Result:
+        """Simulate: load each network, then run its clips; a phase for each load and clip."""
+        phases = []
+        for each, clips in zip(lowered, codes, strict=True):
+            load = tuple(each.load_packets())
+            phases.append(Phase(packets=load, replies=len(load)))
+            phases += [
+                Phase(packets=tuple(each.clip_packets(clip)), replies=each.reply_count())
+                for clip in clips
+            ]
+        job = Job(phases=tuple(phases), gap=self._gap, stall=self._stall, seed=self._seed)
+        return run(self.model, job)
+
+
+def load_time(lowered: Lowered, played: Played) -> int:
+    """Return the cycles of a load: from its first word accepted to its last confirmation."""
+    check_replies(lowered, played, [Command.PROGRAM, Command.WEIGHTS])
+    return int(played.reply_cycles[-1] - played.sent_cycles[0]) + 1
+
+
+def clip_trace(lowered: Lowered, played: Played, load_cycles: int | None) -> Trace:
+    """Return the trace of one clip; the machine's own count of cycles must be the bench's.
+
+    Raises
+    ------
+    SimulationError
+        The machine answered with an error, or counts wrongly.
+    """
+    check_replies(lowered, played, [Command.START, Command.CODES])
+    answer = lowered.decode(played.replies)
+    first_code = START_WORDS + 1  # behind the header of CODES
+    counted = int(played.reply_cycles[-2] - played.sent_cycles[first_code])
+    if counted != answer.cycles:
+        raise SimulationError(f"the machine must count {counted} cycles, not {answer.cycles}")
+    return Trace(
+        outputs=answer.outputs, raw=answer.raw, cycles=answer.cycles, load_cycles=load_cycles,
+    )
