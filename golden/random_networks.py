@@ -10,16 +10,15 @@ are not all saturated: a network that always gives the same cannot show an error
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from golden.network import FrontEnd, Layer, Network, Pool, Raw, Requantise, Shape, Threshold
+from golden import calibration
+from golden.network import FrontEnd, Layer, Network, Pool, Raw, Shape, Threshold
 
 KERNELS = ((1, 1), (1, 3), (3, 1), (3, 3), (5, 5))
 
 Codes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +35,8 @@ class Size:
         Greatest number of layers that see a map.
     dense
         Greatest number of hidden layers that see a vector.
+    sum_bits
+        Greatest width of a sum with its bias, 16 to 32 bits; weights shrink until they fit.
     """
 
     channels: int = 8
@@ -43,10 +44,12 @@ class Size:
     frames: int = 14
     convolutions: int = 3
     dense: int = 2
+    sum_bits: int = 32
 
 
 SIZES = {
     "tiny": Size(),
+    "narrow": Size(sum_bits=20),
     "small": Size(channels=20, bands=24, frames=30, convolutions=4, dense=2),
     "wide": Size(channels=70, bands=9, frames=11, convolutions=2, dense=2),
 }
@@ -79,7 +82,7 @@ def random_network(rng: Generator, *, size: str | Size = "tiny") -> Network:
         int(rng.integers(1, bounds.bands + 1)),
         int(rng.integers(1, bounds.frames + 1)),
     )
-    builder = _Builder(rng, shape, bits)
+    builder = _Builder(rng, shape, bits, sum_bits=bounds.sum_bits)
     for i in range(int(rng.integers(0, bounds.convolutions + 1))):
         builder.convolution(f"conv{i + 1}", _channels(rng, bounds.channels))
     if builder.shape[1:] != (1, 1):
@@ -117,8 +120,11 @@ def tiny_network(seed: int = 1) -> Network:
 class _Builder:
     """Appends layers, each calibrated on what the layers before it make of a few inputs."""
 
-    def __init__(self, rng: Generator, shape: Shape, bits: int, samples: int = 3) -> None:
+    def __init__(
+        self, rng: Generator, shape: Shape, bits: int, *, samples: int = 3, sum_bits: int = 32,
+    ) -> None:
         self.rng = rng
+        self.sum_bits = sum_bits
         self.input_shape = self.shape = shape
         self.bits = bits
         self.layers: list[Layer] = []
@@ -147,7 +153,7 @@ class _Builder:
             stride = (1, 1)
         layer = Layer(
             name=name,
-            weights=_draw_weights(rng, (channels, self.shape[0], *kernel)),
+            weights=self._weights((channels, self.shape[0], *kernel)),
             input_bits=self.bits,
             stride=stride,
             padding=(kernel[0] // 2, kernel[1] // 2) if same else (0, 0),
@@ -180,7 +186,7 @@ class _Builder:
             offset=self.rng.uniform(-1, 1, outputs),
             names=names,
         )
-        weights = _draw_weights(self.rng, (outputs, self.shape[0], 1, 1))
+        weights = self._weights((outputs, self.shape[0], 1, 1))
         self.layers.append(Layer(name="out", weights=weights, input_bits=self.bits, end=raw))
         return Network(
             input_shape=self.input_shape,
@@ -189,13 +195,21 @@ class _Builder:
             about=about or {},
         )
 
+    def _weights(self, shape: tuple[int, ...]) -> NDArray[np.int8]:
+        weights = _draw_weights(self.rng, shape)
+        # Two bits less than may be: one for the sign, one for the bias.
+        most = 2 ** (self.sum_bits - 2) // (2**self.bits - 1)
+        while np.abs(weights.astype(np.int64)).reshape(shape[0], -1).sum(1).max() > most:
+            weights = (weights / 2).astype(np.int8)
+        return weights
+
     def _append(self, layer: Layer, pool: Pool, bits: int | None) -> None:
         requantised = bits != 1
         if bits is None:
             bits = int(self.rng.choice([1, 1, 1, 2, 3, 4, 5, 6, 7, 8]))
             requantised = bits > 1 or self.rng.integers(4) == 0  # codes of one bit are legal
-        totals = [_sums(layer, codes) for codes in self.samples]
-        end = _calibrate(self.rng, totals, pool, bits if requantised else None)
+        totals = [calibration.sums(layer, codes) for codes in self.samples]
+        end = calibration.calibrate(self.rng, totals, pool, bits if requantised else None)
         layer = Layer(
             name=layer.name,
             weights=layer.weights,
@@ -206,7 +220,7 @@ class _Builder:
             pool=pool,
         )
         self.layers.append(layer)
-        self.samples = [_pool(_fire(end, total), pool).astype(np.uint8) for total in totals]
+        self.samples = [calibration.outputs(end, pool, total) for total in totals]
         self.shape = layer.output_shape(self.shape)
         self.bits = end.output_bits
 
@@ -240,49 +254,3 @@ def _draw_weights(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.int8]:
 
 def _silent(channels: int) -> Threshold:
     return Threshold(threshold=np.zeros(channels, np.int32), flip=np.zeros(channels, np.bool_))
-
-
-def _sums(layer: Layer, codes: Codes) -> Ints:
-    (ph, pw), (sh, sw) = layer.padding, layer.stride
-    padded = np.pad(codes.astype(np.int64), ((0, 0), (ph, ph), (pw, pw)))
-    windows = sliding_window_view(padded, layer.kernel, axis=(1, 2))[:, ::sh, ::sw]
-    total: Ints = np.einsum("oihw,ibfhw->obf", layer.weights.astype(np.int64), windows)
-    return total
-
-
-def _fire(end: Threshold | Requantise, total: Ints) -> Ints:
-    fired: Ints
-    if isinstance(end, Threshold):
-        above = total > end.threshold[:, None, None]
-        fired = (above != end.flip[:, None, None]).astype(np.int64)
-    else:
-        fired = ((total + end.bias[:, None, None]) >> end.shift).clip(0, 2**end.bits - 1)
-    return fired
-
-
-def _pool(values: Ints, pool: Pool) -> Ints:
-    if pool == "none":
-        return values
-    channels, bands, frames = values.shape
-    n, m = (2, 2) if pool == "max2x2" else (bands, frames)
-    whole = values[:, : bands // n * n, : frames // m * m]
-    pooled: Ints = whole.reshape(channels, bands // n, n, frames // m, m).max((2, 4))
-    return pooled
-
-
-def _calibrate(
-    rng: Generator, totals: list[Ints], pool: Pool, bits: int | None,
-) -> Threshold | Requantise:
-    """Choose a threshold, or an end in `bits`: half ones, or codes that fill their range."""
-    channels = totals[0].shape[0]
-    pooled = np.concatenate([_pool(t, pool).reshape(channels, -1) for t in totals], 1)
-    if bits is None:
-        least = -np.concatenate([_pool(-t, pool).reshape(channels, -1) for t in totals], 1)
-        flip = np.less(rng.random(channels), 0.3 * rng.integers(2))
-        middle = np.where(flip, np.median(least, 1), np.median(pooled, 1))
-        return Threshold(threshold=np.floor(middle).astype(np.int32), flip=flip)
-    low, high = np.quantile(pooled, [0.2, 0.95], axis=1)
-    spread = max(int((high - low).max()), 1)
-    shift = max(0, spread.bit_length() - bits)
-    bias = np.round(-low).astype(np.int32) + (1 << shift >> 1)
-    return Requantise(bias=bias.astype(np.int32), shift=shift, bits=bits)

@@ -60,6 +60,7 @@ def test_bounds_hold(size: str) -> None:
         assert bands <= bounds.bands + 4
         assert frames <= bounds.frames + 4
         assert len(network.layers) <= bounds.convolutions + bounds.dense + 2
+        assert max(layer.sum_bits for layer in network.layers) <= bounds.sum_bits
 
 
 def test_bounds_may_be_given() -> None:
