@@ -14,8 +14,9 @@ from hw.walker import ENTRY_DELAY
 class Loader(wiring.Component):
     """Reads the tiles of a run in order, block by block, one weight row a cycle.
 
-    A tile has `lanes` rows, the last lane's first; the last tile of each output tile has the rows
-    of offset and flip behind them. Rows stand in the weight memory in the order of use.
+    A tile has `lanes` rows, the last lane's first; behind the tiles of one plane stand the rows of
+    offset and flip. Every bit-plane takes the same tiles again; the last one goes on to offset and
+    flip, and then to the next output channels.
 
     **Timing**: `ready` rises `rows` cycles after the first row was read. After a `swap` the next
     tile waits until the last lane of the first column has taken its weight: its first row is read
@@ -65,7 +66,9 @@ class Loader(wiring.Component):
         config, layer = self.config, self.layer
         row = Signal(range(config.lanes + config.parameter_rows))
         rest = Signal(range(self.settle))
-        passes, tiles, groups = Signal(16), Signal(16), Signal(16)  # left, this one counted
+        passes, in_plane = Signal(16), Signal(16)  # left, this one counted
+        tiles, groups = Signal(16), Signal(16)  # likewise
+        plane_at = Signal.like(self.load.addr)
         last_pass = passes == 1
         last_row = Signal.like(row)
         m.d.comb += [
@@ -77,7 +80,9 @@ class Loader(wiring.Component):
                 m.d.sync += [
                     row.eq(0),
                     self.load.addr.eq(layer.weights_at),
+                    plane_at.eq(layer.weights_at),
                     passes.eq(layer.passes),
+                    in_plane.eq(layer.plane_passes),
                     tiles.eq(layer.tiles),
                     groups.eq(self.run.groups),
                 ]
@@ -91,14 +96,26 @@ class Loader(wiring.Component):
             with m.State("READY"):
                 m.d.comb += self.ready.eq(1)
                 with m.If(self.swap):
-                    m.d.sync += [rest.eq(self.settle - 2), passes.eq(passes - 1)]
+                    m.d.sync += [
+                        rest.eq(self.settle - 2),
+                        passes.eq(passes - 1),
+                        in_plane.eq(in_plane - 1),
+                    ]
                     m.next = "SETTLE"
+                    with m.If(in_plane == 1):
+                        m.d.sync += [in_plane.eq(layer.plane_passes), self.load.addr.eq(plane_at)]
                     with m.If(last_pass):
-                        m.d.sync += [passes.eq(layer.passes), tiles.eq(tiles - 1)]
+                        m.d.sync += [
+                            passes.eq(layer.passes),
+                            tiles.eq(tiles - 1),
+                            plane_at.eq(self.load.addr),
+                            self.load.addr.eq(self.load.addr),
+                        ]
                         with m.If(tiles == 1):
                             m.d.sync += [
                                 tiles.eq(layer.tiles),
                                 groups.eq(groups - layer.block_groups),
+                                plane_at.eq(layer.weights_at),
                                 self.load.addr.eq(layer.weights_at),
                             ]
                             with m.If(groups <= layer.block_groups):

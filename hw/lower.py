@@ -207,7 +207,7 @@ def _weights(stage: Stage) -> NDArray[np.int8]:
     rows = []
     for tile in range(tiles):
         mine = slice(tile * columns, (tile + 1) * columns)
-        for each in stage.passes:
+        for each in stage.passes[: stage.plane_passes]:
             channel, kh, kw = each.inputs.T
             chosen = kernels[mine][:, channel, kh, kw]  # [columns, lanes]
             rows.append(np.where(channel < 0, 0, chosen).T[::-1])
@@ -301,6 +301,7 @@ def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> l
         out_planes=stage.planes,
         steps=stage.steps,
         frame_inc=stage.layer.stride[1],
+        plane_passes=stage.plane_passes,
     )
 
 

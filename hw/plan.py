@@ -298,9 +298,15 @@ class Stage:
         return passes
 
     @cached_property
+    def plane_passes(self) -> int:
+        """Passes of one bit-plane (or of those that stand side by side); all have its weights."""
+        side_by_side = self.config.groups if self.from_codes else 1
+        return len(self.passes) // -(-self.layer.input_bits // side_by_side)
+
+    @cached_property
     def weight_rows(self) -> int:
         """Rows of its weights, offsets and flips."""
-        per_tile = len(self.passes) * self.config.lanes + self.config.parameter_rows
+        per_tile = self.plane_passes * self.config.lanes + self.config.parameter_rows
         return self.output.tiles * per_tile
 
     def first_frame(self, group: int) -> int:

@@ -65,6 +65,8 @@ LAYER = data.StructLayout(
         "out_planes": 6,
         "steps": 6,  # cycles that one output takes to leave
         "frame_inc": 4,  # input frames from output frame to output frame
+        "plane_passes": 16,  # passes of one bit-plane; the next plane has the same weights
+        "_1": 16,
     },
 )
 

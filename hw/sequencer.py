@@ -15,7 +15,7 @@ class Sequencer(wiring.Component):
     """Fetches instructions one after the other and waits for what each of them starts.
 
     **Timing**: an instruction takes 2 cycles to fetch and decode; LIMIT and a fulfilled WAIT no
-    more. `go` comes 13 cycles after RUN was decoded, the time to read its place and its layer.
+    more. `go` comes 14 cycles after RUN was decoded, the time to read its place and its layer.
 
     Parameters
     ----------
