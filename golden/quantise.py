@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 WEIGHT_TOP = 127
 UNIT_SCALE = 2.0**-7
+HEADROOM = 2.0
 
 Scale = Literal["free", "unit"]
 
@@ -165,8 +166,8 @@ class QuantReLU(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, u: Tensor) -> None:
-        """Set `step` to the least power of two whose codes hold all of `u`."""
-        top = max(float(u.max()), 2.0**-16) / (2**self.bits - 1)
+        """Set `step` to the least power of two whose codes hold `HEADROOM` times all of `u`."""
+        top = HEADROOM * max(float(u.max()), 2.0**-16) / (2**self.bits - 1)
         self.step.copy_(torch.tensor(top).log2().ceil().exp2())
 
     def extra_repr(self) -> str:

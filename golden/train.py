@@ -21,6 +21,7 @@ from golden import labels
 from golden.batches import Mixes, augment, to_codes
 from golden.model import Variant, calibrate, paper_network
 from golden.network import FrontEnd, refuse
+from golden.quantise import QuantConv2d
 
 VALID_MIXES = 640
 WARM_UP = 0.05
@@ -52,7 +53,8 @@ class TrainOptions:
     beta
         Steepness of the surrogate derivative.
     warm
-        `best.pt` of a float training whose weights are the start, or None.
+        `best.pt` of a training whose weights are the start, or None; if it is a float one, its
+        pre-activations are scaled as for a fresh start.
     teacher
         `best.pt` of a float training whose predictions are half of the target, or None.
     seed
@@ -218,10 +220,12 @@ class Training:
         rng = np.random.default_rng([o.seed, 1])
         mels, targets = self.train.take(np.arange(256))
         codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
+        binary = False
         if o.warm is not None:
-            weights = load_best(o.warm)[0].state_dict()
-            self.network.load_state_dict(weights, strict=False)
-        if o.variant == "bam8":
+            warm = load_best(o.warm)[0]
+            self.network.load_state_dict(warm.state_dict(), strict=False)
+            binary = isinstance(warm.get_submodule("conv1"), QuantConv2d)
+        if o.variant == "bam8" and not binary:
             calibrate(self.network, codes)
         if o.warm is None:
             _start_at(self.network, float(targets.mean()))

@@ -1,0 +1,74 @@
+"""The log-mel front-end against librosa, and its codes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from golden.front_end import codes, log_mel, mel_filters, standardised
+
+MEAN = np.linspace(-6, 2, 120).astype(np.float32)
+DEVIATION = np.linspace(2, 4, 120).astype(np.float32)
+FRONT_END = standardised(MEAN, DEVIATION)
+
+
+def noise(samples: int = 80000, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal(samples)).astype(np.float32)
+
+
+def test_filters_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.filters.mel(
+        sr=16000, n_fft=640, n_mels=120, htk=True, norm=None, dtype=np.float64,
+    )
+    np.testing.assert_allclose(mel_filters(16000, 640, 120), expected, atol=1e-9)
+
+
+def test_log_mel_is_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    mel = librosa.feature.melspectrogram(
+        y=noise().astype(np.float64), sr=16000, n_fft=640, hop_length=320, window="hann",
+        center=False, power=2.0, n_mels=120, htk=True, norm=None,
+    )
+    np.testing.assert_allclose(log_mel(noise(), FRONT_END), np.log(mel + 1e-9), atol=2e-4)
+
+
+def test_five_seconds_are_249_frames() -> None:
+    assert log_mel(noise(), FRONT_END).shape == (120, 249)
+    assert codes(noise(), FRONT_END).shape == (1, 120, 249)
+
+
+def test_silence_is_the_floor() -> None:
+    np.testing.assert_allclose(log_mel(np.zeros(960, np.float32), FRONT_END), np.log(1e-9))
+
+
+def test_decibels_and_the_clips_maximum() -> None:
+    natural = log_mel(noise(), FRONT_END)
+    decibels = log_mel(noise(), replace(FRONT_END, log="db"))
+    np.testing.assert_allclose(decibels, natural * (10 / np.log(10)), atol=1e-3)
+    relative = log_mel(noise(), replace(FRONT_END, reference="max"))
+    assert relative.max() == 0
+    np.testing.assert_allclose(relative, natural - natural.max(), atol=1e-4)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_codes_are_the_rounded_clipped_formula(bits: int) -> None:
+    front_end = standardised(MEAN, DEVIATION, bits)
+    got = codes(noise(), front_end, bits)
+    value = (log_mel(noise(), front_end) - MEAN[:, None]) / DEVIATION[:, None]
+    exact = value * 32 * 2.0 ** (bits - 8) + 2 ** (bits - 1)
+    assert got.dtype == np.uint8
+    assert got.max() < 2**bits
+    inside = np.abs(exact % 1 - 0.5) > 0.01
+    expected = np.clip(np.rint(exact), 0, 2**bits - 1)
+    np.testing.assert_array_equal(got[0][inside], expected[inside])
+
+
+def test_a_band_that_never_changes_keeps_a_positive_step() -> None:
+    front_end = standardised(MEAN, np.zeros(120, np.float32))
+    assert (front_end.step > 0).all()
+
+
+def test_refuses_less_than_one_frame() -> None:
+    with pytest.raises(ValueError, match="samples must be one channel of at least 640"):
+        log_mel(noise(639), FRONT_END)
