@@ -13,6 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 .PHONY: demo test lint types bench setup
 
 demo: $(READY)
+	@$(BIN)/bambino score --engine rtl
 	@$(BIN)/bambino verify
 
 test: lint types

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Predict = Callable[[Network, list[NDArray[np.uint8]]], list[Trace]]
 
 ENGINES = ("torch", "naive", "rtl")
-CLOCKS_MHZ = (12, 100)
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -50,6 +49,7 @@ NETWORK_HELP = (
     "network file; without it the shipped speech-quality network, and on preset tiny an untrained"
     " one that fits"
 )
+WAVES_HELP = "where to write the cycles around the first difference, if there is one"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
@@ -84,14 +84,41 @@ def score(args: argparse.Namespace) -> int:
     return 0
 
 
+def verify(args: argparse.Namespace) -> int:
+    """Compare the simulated hardware with PyTorch, bit by bit at every layer's boundary."""
+    from boards import report
+    from golden import clip
+    from hw.estimate import estimate as predict
+    from sim.engine import RtlEngine
+    from sim.verify import verify as compare
+
+    network, config = _network(args), _config(args)
+    windows = [window for path in args.clips or [None] for window in clip.windows(network, path)]
+    engine = RtlEngine(config, report=_note)
+    found = compare(engine, network, [window.codes for window in windows], waves=args.waves)
+    if args.json:
+        _json(found.as_dict())
+    else:
+        seconds = None if network.front_end is None else network.front_end.clip_seconds
+        report.verification(found, predict(network, config), len(windows), seconds)
+    if found.first is not None:
+        at, difference = found.first
+        _note(f"first difference: {windows[at].origin}, {difference}")
+    if found.cycles != found.estimated_cycles:
+        _note(f"cycles must be {found.estimated_cycles} as estimated, not {found.cycles}")
+    return 0 if found.good else 1
+
+
 def estimate(args: argparse.Namespace) -> int:
     """Predict every layer's cycles, exactly, and the memory; nothing is simulated."""
+    from boards import report
     from hw.estimate import estimate as predict
 
-    result = predict(_network(args), _config(args))
+    found = predict(_network(args), _config(args))
     if args.json:
-        _json(result.as_dict())
-        return 0
+        _json(found.as_dict())
+    else:
+        report.estimation(found)
     return 0
 
 
@@ -197,7 +224,7 @@ def _engine(args: argparse.Namespace) -> "Predict":
     if args.engine == "rtl":
         from sim.engine import RtlEngine
 
-        return partial(RtlEngine(_config(args)).predict_many, maps=False)
+        return partial(RtlEngine(_config(args), report=_note).predict_many, maps=False)
     if args.engine == "naive":
         from golden.naive import NaiveEngine
 
@@ -207,6 +234,11 @@ def _engine(args: argparse.Namespace) -> "Predict":
 
         predict = TorchEngine().predict
     return lambda network, windows: [predict(network, codes) for codes in windows]
+
+
+def _note(line: str) -> None:
+    """Tell people what happens, or what went wrong, beside the results."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _json(data: object) -> None:
@@ -236,6 +268,9 @@ def _parser() -> Parser:
 
     sub = add(score, audio, machine, network, data)
     sub.add_argument("--engine", choices=ENGINES, default="torch", help="default: torch")
+    sub = add(verify, machine, network, data)
+    sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
+    sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)
     add(estimate, machine, network, data)
     sub = add(generate, machine)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "verilog", help=OUT_HELP)
@@ -291,7 +326,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+        _note(f"{name}: interrupted")
         return 130
     except BrokenPipeError:  # as when piped into `head`; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -300,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = _exit_code(error)
         if known is None or "BAMBINO_TRACEBACK" in os.environ:
             raise
-        print(f"{name}: {_explain(error)}", file=sys.stderr)
+        _note(f"{name}: {_explain(error)}")
         return known
     return code
 

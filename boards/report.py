@@ -11,8 +11,13 @@ from rich.table import Table
 from golden.clip import ClipScore
 from hw.config import Config
 
-if TYPE_CHECKING:  # what needs torch is not loaded to print a table
+if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
     from golden.evaluate import Evaluation
+    from hw.estimate import Estimate
+    from sim.verify import Verified
+
+CLOCKS_MHZ = (12, 100)
+"""Of the smallest boards, and of what a larger one reaches with ease."""
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
@@ -38,6 +43,50 @@ def score(result: ClipScore, engine: str, seconds: float) -> None:
     ]
     rows.append(["mean", count(result.cycles), *numbers(result.scores)])
     table(f"{engine}, {seconds:.2f} s", ["window", "cycles", *result.scores], rows)
+
+
+def verification(
+    found: "Verified", predicted: "Estimate", windows: int, seconds: float | None,
+) -> None:
+    """Print agreement layer by layer, cycles, utilisation and speed; a window lasts `seconds`."""
+    rows = [
+        [
+            layer.name,
+            count(layer.elements),
+            count(layer.mismatches),
+            count(costs.cycles),
+            f"{costs.utilisation:.1%}",
+        ]
+        for layer, costs in zip(found.layers, predicted.layers, strict=True)
+    ]
+    elements = sum(layer.elements for layer in found.layers)
+    mismatches = sum(layer.mismatches for layer in found.layers)
+    used = f"{predicted.utilisation:.1%}"
+    rows.append(["all", count(elements), count(mismatches), count(found.cycles), used])
+    against = " and ".join(found.oracles)
+    title = f"rtl against {against}, {windows} window{'s' if windows > 1 else ''}"
+    table(title, ["layer", "elements", "mismatches", "cycles of one", "utilisation"], rows)
+    print(f"identical: {'yes' if found.identical else 'NO'}")
+    print(f"cycles of one window: {found.cycles:,}, estimated {found.estimated_cycles:,}")
+    print(f"cycles of loading the network: {found.load_cycles:,}")
+    if seconds is not None:
+        for clock in CLOCKS_MHZ:
+            takes = found.cycles / clock / 1e6
+            print(f"at {clock} MHz: {takes * 1000:.1f} ms a window, {seconds / takes:.0f} x real time")
+
+
+def estimation(found: "Estimate") -> None:
+    """Print every layer's cycles and what each memory holds."""
+    rows = [
+        [layer.name, count(layer.accumulates), count(layer.cycles), f"{layer.utilisation:.1%}"]
+        for layer in found.layers
+    ]
+    work = sum(layer.accumulates for layer in found.layers)
+    rows.append(["all", count(work), count(found.cycles), f"{found.utilisation:.1%}"])
+    title = f"{found.lanes} lanes x {found.columns} columns"
+    table(title, ["layer", "accumulates", "cycles", "utilisation"], rows)
+    table("memory", ["of", "bits"], [[k, count(v)] for k, v in found.memory_bits.items()])
+    print(f"cycles of loading the network: {found.load_cycles:,}")
 
 
 def evaluation(result: "Evaluation") -> None:
