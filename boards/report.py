@@ -71,8 +71,8 @@ def verification(
     print(f"cycles of loading the network: {found.load_cycles:,}")
     if seconds is not None:
         for clock in CLOCKS_MHZ:
-            takes = found.cycles / clock / 1e6
-            print(f"at {clock} MHz: {takes * 1000:.1f} ms a window, {seconds / takes:.0f} x real time")
+            ms = found.cycles / clock / 1e3
+            print(f"at {clock} MHz: {ms:.1f} ms a window, {seconds * 1e3 / ms:.0f} x real time")
 
 
 def estimation(found: "Estimate") -> None:
