@@ -8,21 +8,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Never
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from golden.network import Network
-    from golden.trace import Trace
     from hw.config import Config
-
-    Predict = Callable[[Network, list[NDArray[np.uint8]]], list[Trace]]
 
 ENGINES = ("torch", "naive", "rtl")
 
@@ -67,10 +61,11 @@ class Parser(argparse.ArgumentParser):
 
 def score(args: argparse.Namespace) -> int:
     """Score a clip with one engine."""
-    from boards import report
+    from boards import choice, report
     from golden import clip
 
-    network, predict = _network(args), _engine(args)
+    network = _network(args)
+    predict = choice.engine(args.engine, _config(args), _note)
     began = perf_counter()
     windows = clip.windows(network, args.clip)
     traces = predict(network, [window.codes for window in windows])
@@ -200,40 +195,26 @@ def presets(args: argparse.Namespace) -> int:
     return 0
 
 
-def _network(args: argparse.Namespace) -> "Network":
-    """Load the network that `args` names, or the one that goes with the preset."""
-    from golden import clip, netfile
-    from golden.random_networks import tiny_network
+def bench(args: argparse.Namespace) -> int:
+    """Measure the figures of README.md anew; takes minutes, prints JSON."""
+    from boards.figures import measure
 
-    _config(args)  # so that a wrong preset is refused even where only its network is wanted
-    if args.network is None and args.preset == "tiny":
-        return tiny_network()
-    return netfile.load(clip.SHIPPED if args.network is None else args.network)
+    _json(measure(_note))
+    return 0
+
+
+def _network(args: argparse.Namespace) -> "Network":
+    """Load the network that `args` choose; a wrong preset is refused whatever the verb needs."""
+    from boards import choice
+
+    _config(args)
+    return choice.network(args.network, args.preset)
 
 
 def _config(args: argparse.Namespace) -> "Config":
-    """Build the configuration that `args` names: a preset, changed where asked."""
-    from hw.config import preset
+    from boards import choice
 
-    changes = {name: getattr(args, name) for name in ("lanes", "columns")}
-    return replace(preset(args.preset), **{k: v for k, v in changes.items() if v is not None})
-
-
-def _engine(args: argparse.Namespace) -> "Predict":
-    """Load the engine that `args` names; it takes the windows of a clip at once."""
-    if args.engine == "rtl":
-        from sim.engine import RtlEngine
-
-        return partial(RtlEngine(_config(args), report=_note).predict_many, maps=False)
-    if args.engine == "naive":
-        from golden.naive import NaiveEngine
-
-        predict = NaiveEngine().predict
-    else:
-        from golden.torch_engine import TorchEngine
-
-        predict = TorchEngine().predict
-    return lambda network, windows: [predict(network, codes) for codes in windows]
+    return choice.config(args.preset, args.lanes, args.columns)
 
 
 def _note(line: str) -> None:
@@ -290,32 +271,8 @@ def _parser() -> Parser:
     sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
     sub.set_defaults(preset="medium", lanes=None, columns=None)
     add(presets, data)
+    add(bench)
     return parser
-
-
-def _exit_code(error: Exception) -> int | None:
-    """Give the exit code of an error that a user can cause; None is an error of the program."""
-    if isinstance(error, ValueError | TypeError | OSError):
-        return 2
-    if isinstance(error, RuntimeError):
-        from sim.build import BuildError
-        from sim.simulation import SimulationError
-        from sim.toolchain import ToolError
-
-        if isinstance(error, ToolError | BuildError):
-            return 2
-        if isinstance(error, SimulationError):
-            return 1
-    return None
-
-
-def _explain(error: Exception) -> str:
-    """Say in one line what was wrong."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        text = f"{error.filename}: {error.strerror.lower()}"
-    else:
-        text = str(error) or type(error).__name__
-    return " ".join(text.split())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -332,10 +289,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        known = _exit_code(error)
+        from boards import refusal
+
+        known = refusal.exit_code(error)
         if known is None or "BAMBINO_TRACEBACK" in os.environ:
             raise
-        _note(f"{name}: {_explain(error)}")
+        _note(f"{name}: {refusal.explain(error)}")
         return known
     return code
 

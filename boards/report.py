@@ -87,6 +87,7 @@ def estimation(found: "Estimate") -> None:
     table(title, ["layer", "accumulates", "cycles", "utilisation"], rows)
     table("memory", ["of", "bits"], [[k, count(v)] for k, v in found.memory_bits.items()])
     print(f"cycles of loading the network: {found.load_cycles:,}")
+    print("fits" if found.fits else f"does not fit: {found.why}")
 
 
 def evaluation(result: "Evaluation") -> None:

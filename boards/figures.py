@@ -1,0 +1,173 @@
+"""The figures of README.md, each measured anew: what `bambino bench` prints.
+
+Every figure comes from the command line in a process of its own, as a user would run it, so that
+imports, caches and threads of one do not help another.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, Any]
+Report = Callable[[str], None]
+
+ROOT = Path(__file__).parent.parent
+CONVOLUTIONS = ("conv2", "conv3", "conv4")
+PRESETS = ("tiny", "small", "medium")
+LARGE = ("--lanes", "64", "--columns", "64")
+HELP_RUNS = 5
+ONE_CORE = """
+import os, sys
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class BenchError(RuntimeError):
+    """A command that is measured failed; the message holds what it said."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of the command line.
+
+    Parameters
+    ----------
+    seconds
+        From start to end of the process.
+    peak_bytes
+        Greatest resident memory.
+    output
+        What it printed.
+    """
+
+    seconds: float
+    peak_bytes: int
+    output: str
+
+    def json(self) -> Any:
+        """Parse the output."""
+        return json.loads(self.output)
+
+
+def run(*argv: str, cache: Path | None = None, one_core: bool = False) -> Run:
+    """Run ``bambino argv`` and measure it.
+
+    Parameters
+    ----------
+    argv
+        Its arguments.
+    cache
+        Another place for built models, or None for the usual one.
+    one_core
+        Whether it gets one core only.
+
+    Raises
+    ------
+    BenchError
+        It failed.
+    """
+    command = [sys.executable, str(ROOT / "bambino.py"), *argv]
+    environment = dict(os.environ) | ({} if cache is None else {"BAMBINO_CACHE": str(cache)})
+    if one_core:
+        command = [sys.executable, "-c", ONE_CORE, *command]
+    with tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
+        redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1)]
+        process = os.posix_spawn(sys.executable, command, environment, file_actions=redirect)
+        _, status, usage = os.wait4(process, 0)
+        seconds = time.perf_counter() - began
+        out.seek(0)
+        text = out.read().decode()
+    if status:
+        raise BenchError(f"bambino {' '.join(argv)} must succeed: {text[-500:]}")
+    return Run(seconds=round(seconds, 3), peak_bytes=usage.ru_maxrss * 1024, output=text)
+
+
+def help_time() -> Figures:
+    """Seconds of ``bambino --help``, the best of some."""
+    return {"seconds": min(run("--help").seconds for _ in range(HELP_RUNS))}
+
+
+def score_torch() -> Figures:
+    """Seconds after imports and peak memory of scoring 5 s of audio in PyTorch."""
+    done = run("score", "--engine", "torch", "--json")
+    return {"seconds_after_imports": done.json()["seconds"], "peak_bytes": done.peak_bytes}
+
+
+def utilisation() -> Figures:
+    """Cycles and utilisation of the shipped network on `medium`."""
+    found = run("estimate", "--preset", "medium", "--json").json()
+    middle = [layer for layer in found["layers"] if layer["name"] in CONVOLUTIONS]
+    work = sum(layer["accumulates"] for layer in middle)
+    room = found["lanes"] * found["columns"] * sum(layer["cycles"] for layer in middle)
+    return {
+        "cycles": found["cycles"],
+        "load_cycles": found["load_cycles"],
+        "whole_clip": found["utilisation"],
+        "conv2_to_conv4": work / room,
+        "layers": {layer["name"]: layer["utilisation"] for layer in found["layers"]},
+    }
+
+
+def generate() -> Figures:
+    """Seconds of ``bambino generate --preset medium`` and bytes of its Verilog."""
+    with tempfile.TemporaryDirectory() as out:
+        done = run("generate", "--preset", "medium", "--out", out)
+        size = (Path(out) / "accelerator.v").stat().st_size
+    return {"seconds": done.seconds, "verilog_bytes": size}
+
+
+def builds() -> Figures:
+    """Seconds that Verilator and the compiler take, nothing cached: `medium`, and 64 x 64."""
+    found = {}
+    for name, argv in (("medium", ()), ("64x64", LARGE)):
+        with tempfile.TemporaryDirectory() as cache:
+            score = ("score", "--engine", "rtl", "--json", *argv)
+            run(*score, cache=Path(cache))
+            models = [json.loads(path.read_text()) for path in Path(cache).glob("*/model.json")]
+            found[f"{name}_seconds"] = sum(model["seconds"] for model in models)
+    return found
+
+
+def simulation() -> Figures:
+    """Seconds of simulating the demo clip on `medium` on one core, the model built before."""
+    score = ("score", "--engine", "rtl", "--json")
+    run(*score)
+    done = run(*score, one_core=True).json()
+    return {"seconds": done["seconds"], "cycles": done["cycles"]}
+
+
+def estimates() -> Figures:
+    """Cycles as predicted and as simulated on every preset."""
+    found = {}
+    for preset in PRESETS:
+        done = run("verify", "--preset", preset, "--json").json()
+        found[preset] = {name: done[name] for name in ("cycles", "estimated_cycles", "identical")}
+    return found
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "help": help_time,
+    "score_torch": score_torch,
+    "utilisation": utilisation,
+    "generate": generate,
+    "builds": builds,
+    "simulation": simulation,
+    "estimates": estimates,
+}
+
+
+def measure(report: Report) -> Figures:
+    """Measure everything, one after the other; `report` is told what comes next."""
+    figures: Figures = {}
+    for name, part in PARTS.items():
+        report(f"measuring {name}")
+        figures[name] = part()
+    return figures

@@ -1,0 +1,26 @@
+"""What a user can do wrong, or a machine: the exit code and the one line that says it."""
+
+
+def exit_code(error: Exception) -> int | None:
+    """Give 2 for bad input, 1 for a machine that fails, None for an error of the program."""
+    if isinstance(error, ValueError | TypeError | OSError):
+        return 2
+    if isinstance(error, RuntimeError):
+        from sim.build import BuildError
+        from sim.simulation import SimulationError
+        from sim.toolchain import ToolError
+
+        if isinstance(error, ToolError | BuildError):
+            return 2
+        if isinstance(error, SimulationError):
+            return 1
+    return None
+
+
+def explain(error: Exception) -> str:
+    """Say in one line what was wrong."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: {error.strerror.lower()}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
