@@ -67,12 +67,14 @@ def _single_tap(bits: int) -> Corner:
 
 
 def _largest_fan_in() -> Corner:
+    copies = Threshold(threshold=np.zeros(16, np.int32), flip=np.zeros(16, np.bool_))
+    expand = _layer("expand", np.ones((16, 1, 1, 1), np.int8), 1, copies)
     weights = np.empty((3, 16, 5, 5), np.int8)
     weights[0], weights[1] = -128, 127
     weights[2] = np.random.default_rng(SEED).choice([-128, 127], (16, 5, 5))
-    codes = np.ones((16, 5, 5), np.uint8)
+    codes = np.ones((1, 5, 5), np.uint8)
     totals = weights.astype(np.int64).sum((1, 2, 3))
-    return _corner(weights, 1, _threshold(totals - 1), codes, padding=0)
+    return _corner(weights, 1, _threshold(totals - 1), codes, padding=0, ahead=(expand,))
 
 
 def _near_threshold(above: int) -> Corner:
@@ -115,11 +117,12 @@ def _corner(
     codes: NDArray[np.uint8],
     *,
     padding: int | None = None,
+    ahead: tuple[Layer, ...] = (),
 ) -> Corner:
-    """Put the layer in question first; `collapse` and `out` make a legal network of it."""
+    """Make a legal network of the layer in question, `conv`, and what stands ahead of it."""
     out, _, kernel, _ = weights.shape
     padding = kernel // 2 if padding is None else padding
-    first = _layer("conv", weights, bits, end, padding=padding)
+    conv = _layer("conv", weights, bits, end, padding=padding)
     collapse = Layer(
         name="collapse",
         weights=np.concatenate([np.eye(out), -np.eye(out)]).astype(np.int8)[:, :, None, None],
@@ -136,4 +139,4 @@ def _corner(
     ends = np.repeat(np.array([[127], [-128]], np.int8), 2 * out, 1)
     last = _layer("out", ends[:, :, None, None], 1, raw)
     shape: Shape = (codes.shape[0], codes.shape[1], codes.shape[2])
-    return Network(input_shape=shape, layers=(first, collapse, last)), codes
+    return Network(input_shape=shape, layers=(*ahead, conv, collapse, last)), codes
