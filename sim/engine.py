@@ -15,7 +15,7 @@ from hw.lower import Lowered, lower
 from hw.packets import Command, Error, Reply
 from sim import bench
 from sim.build import Design, Model, Report, Simulator, build, silent
-from sim.job import Job, Phase, Played, Result
+from sim.job import Job, Phase, Played
 from sim.simulation import SimulationError, run
 
 Codes = NDArray[np.uint8]
@@ -60,6 +60,8 @@ class RtlEngine:
         not depend on it, the cycles do.
     seed
         Of gaps and stalls.
+    verilog
+        Text to simulate instead of what the generator writes: the same machine, altered.
     report
         Called with a line before and after a build.
     """
@@ -72,22 +74,19 @@ class RtlEngine:
         gap: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
+        verilog: str | None = None,
         report: Report = silent,
     ) -> None:
         self.config = config
+        self.verilog = to_verilog(Accelerator(config), TOP) if verilog is None else verilog
         self._simulator = simulator
         self._gap, self._stall, self._seed = gap, stall, seed
-        self._report = report
+        self.report = report
 
     @property
     def name(self) -> str:
         """Name on the command line and in reports."""
         return "rtl"
-
-    @cached_property
-    def verilog(self) -> str:
-        """The Verilog that is simulated: what `generate` writes."""
-        return to_verilog(Accelerator(self.config), TOP)
 
     @cached_property
     def design(self) -> Design:
@@ -98,7 +97,7 @@ class RtlEngine:
     @cached_property
     def model(self) -> Model:
         """The built model, built now or earlier."""
-        return build(self.design, simulator=self._simulator, report=self._report)
+        return build(self.design, simulator=self._simulator, report=self.report)
 
     def predict(self, network: Network, codes: Codes) -> Trace:
         """Evaluate `network` on `codes`, uint8 ``[channel, band, frame]``, with all its maps."""
@@ -138,27 +137,33 @@ class RtlEngine:
         maps
             As for `predict_many`.
         """
-        lowered = [lower(network, self.config, maps=maps) for network, _ in work]
-        result = self.play(lowered, [codes for _, codes in work])
+        return self.predict_lowered(
+            [(lower(network, self.config, maps=maps), codes) for network, codes in work],
+        )
+
+    def predict_lowered(
+        self, work: Sequence[tuple[Lowered, Sequence[Codes]]],
+    ) -> list[list[Trace]]:
+        """Do as `predict_networks` does, with networks that are lowered already."""
+        result = run(self.model, self.job(work))
         phases = iter(result.phases)
         traces = []
-        for each, (_, codes) in zip(lowered, work, strict=True):
-            load_cycles = load_time(each, next(phases))
-            traces.append([clip_trace(each, next(phases), load_cycles) for _ in codes])
+        for lowered, codes in work:
+            load_cycles = load_time(lowered, next(phases))
+            traces.append([clip_trace(lowered, next(phases), load_cycles) for _ in codes])
         return traces
 
-    def play(self, lowered: Sequence[Lowered], codes: Sequence[Sequence[Codes]]) -> Result:
-        """Simulate: load each network, then run its clips; a phase for each load and clip."""
+    def job(self, work: Sequence[tuple[Lowered, Sequence[Codes]]]) -> Job:
+        """Return the job that loads each network and runs its clips: a phase for each."""
         phases = []
-        for each, clips in zip(lowered, codes, strict=True):
-            load = tuple(each.load_packets())
+        for lowered, clips in work:
+            load = tuple(lowered.load_packets())
             phases.append(Phase(packets=load, replies=len(load)))
             phases += [
-                Phase(packets=tuple(each.clip_packets(clip)), replies=each.reply_count())
+                Phase(packets=tuple(lowered.clip_packets(clip)), replies=lowered.reply_count())
                 for clip in clips
             ]
-        job = Job(phases=tuple(phases), gap=self._gap, stall=self._stall, seed=self._seed)
-        return run(self.model, job)
+        return Job(phases=tuple(phases), gap=self._gap, stall=self._stall, seed=self._seed)
 
 
 def load_time(lowered: Lowered, played: Played) -> int:
