@@ -56,16 +56,11 @@ class Loader(wiring.Component):
             },
         )
 
-    @property
-    def settle(self) -> int:
-        """Cycles from a swap to the first row of the next tile."""
-        return ENTRY_DELAY + deepest_lane(self.config)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self.config, self.layer
         row = Signal(range(config.lanes + config.parameter_rows))
-        rest = Signal(range(self.settle))
+        rest = Signal(range(settle(config)))
         passes, in_plane = Signal(16), Signal(16)  # left, this one counted
         tiles, groups = Signal(16), Signal(16)  # likewise
         plane_at = Signal.like(self.load.addr)
@@ -97,7 +92,7 @@ class Loader(wiring.Component):
                 m.d.comb += self.ready.eq(1)
                 with m.If(self.swap):
                     m.d.sync += [
-                        rest.eq(self.settle - 2),
+                        rest.eq(settle(config) - 2),
                         passes.eq(passes - 1),
                         in_plane.eq(in_plane - 1),
                     ]
@@ -125,3 +120,8 @@ class Loader(wiring.Component):
                 with m.If(rest == 0):
                     m.next = "LOAD"
         return m
+
+
+def settle(config: Config) -> int:
+    """Cycles from a swap to the first row of the next tile: its last lane has taken its weight."""
+    return ENTRY_DELAY + deepest_lane(config)

@@ -1,4 +1,4 @@
-"""Lowering: a network becomes the machine's program, its weights and the packets that carry them."""
+"""Lowering: a network becomes a program, weights, and the packets that carry them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -186,6 +186,11 @@ def lower(network: Network, config: Config, *, maps: bool = False) -> Lowered:
     )
 
 
+def program_words(plan: Schedule) -> int:
+    """Return the length of the program that sends no maps, 32-bit words."""
+    return len(_program(plan, maps=False))
+
+
 def _packet(command: Command, head: Sequence[int], payload: NDArray[np.uint32]) -> Packet:
     first = [header(command, len(head) + len(payload)), *head]
     return np.concatenate([np.array(first, np.uint32), payload])
@@ -220,7 +225,9 @@ def _program(plan: Schedule, *, maps: bool) -> list[int]:
     size = len(_instructions(plan, [0] * len(plan.stages), maps=maps))
     layers_at = [size + i * (LAYER.size // 32) for i in range(len(plan.stages))]
     passes_at = size + len(plan.stages) * (LAYER.size // 32)
-    layers, passes, weights_at = [], [], 0
+    layers: list[int] = []
+    passes: list[int] = []
+    weights_at = 0
     for number, stage in enumerate(plan.stages):
         layers += _layer(plan, number, passes_at=passes_at + len(passes), weights_at=weights_at)
         for each in stage.passes:

@@ -186,7 +186,8 @@ class Stage:
     @cached_property
     def planes(self) -> int:
         """Bit-planes of one output."""
-        return self.config.acc_bits if isinstance(self.layer.end, Raw) else self.layer.end.output_bits
+        end = self.layer.end
+        return self.config.acc_bits if isinstance(end, Raw) else end.output_bits
 
     @cached_property
     def steps(self) -> int:

@@ -81,12 +81,18 @@ def schedule(network: Network, config: Config) -> Schedule:
 
 
 def _strips(frames: int, strip: int) -> list[int]:
-    """Input frames that are there at each step: the first strips are short, then they double."""
+    """Input frames that are there at each step.
+
+    The first strips are short, so that the machine begins early; they double until `strip` is
+    reached, and what is left is shared evenly.
+    """
     ends, height = [0], min(FIRST_STRIP, strip)
-    while ends[-1] < frames:
-        ends.append(min(frames, ends[-1] + height))
-        height = min(strip, 2 * height)
-    return ends[1:]
+    while height < strip and ends[-1] + height < frames:
+        ends.append(ends[-1] + height)
+        height *= 2
+    left = frames - ends[-1]
+    count = -(-left // strip)
+    return ends[1:] + [ends[-1] + left * (i + 1) // count for i in range(count)]
 
 
 def _schedule(network: Network, config: Config, strip: int) -> Schedule:

@@ -1,0 +1,91 @@
+"""What `generate` writes: the Verilog and the manifest that tells a host about it."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hw.accelerator import Accelerator, identity
+from hw.column import END_DELAY, sum_latency
+from hw.config import Config
+from hw.emit import to_verilog
+from hw.loader import settle
+from hw.packets import MAGIC, WORD, Command, Error, Reply
+from hw.walker import ENTRY_DELAY
+
+VERSION = 1
+"""Of the manifest; it changes when a field's meaning does."""
+
+
+def manifest(config: Config, verilog: str) -> dict[str, Any]:
+    """Return what a host needs to know of a machine, as plain data.
+
+    Parameters
+    ----------
+    config
+        The machine.
+    verilog
+        Its text, of which the manifest holds the digest.
+    """
+    return {
+        "version": VERSION,
+        "top": "accelerator",
+        "verilog_sha256": hashlib.sha256(verilog.encode()).hexdigest(),
+        "magic": MAGIC,
+        "identity": identity(config),
+        "configuration": asdict(config),
+        "widths": {
+            "stream_data": WORD["data"].width,
+            "array_sum": config.array_sum_bits,
+            "map_row": config.row_bits,
+        },
+        "layout": {
+            "group_lanes": config.group_lanes,
+            "row_words": config.row_words,
+            "row_chunks": config.row_chunks,
+            "parameter_rows": config.parameter_rows,
+        },
+        "latency": {
+            "entry": ENTRY_DELAY,
+            "sum": sum_latency(config),
+            "end": END_DELAY,
+            "settle": settle(config),
+        },
+        "memory_bits": config.memory_bits,
+        "commands": {each.name: int(each) for each in Command},
+        "replies": {each.name: int(each) for each in Reply},
+        "errors": {each.name: int(each) for each in Error},
+    }
+
+
+def generate(config: Config, out: Path) -> tuple[Path, Path]:
+    """Write ``accelerator.v`` and ``manifest.json`` to the folder `out`; make it if need be.
+
+    The same configuration gives the same bytes. Each file is written beside and renamed, so that
+    none is ever half there.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    verilog = to_verilog(Accelerator(config))
+    text = json.dumps(manifest(config, verilog), indent=2) + "\n"
+    return _write(out / "accelerator.v", verilog), _write(out / "manifest.json", text)
+
+
+def _write(path: Path, text: str) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
