@@ -226,9 +226,10 @@ def _json(data: object) -> None:
     print(json.dumps(data, indent=2))
 
 
-def _parser() -> Parser:
-    parser = Parser(prog="bambino", description="Binary activation maps, from PyTorch to the FPGA.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+def parser() -> Parser:
+    """Build the parser of all verbs."""
+    whole = Parser(prog="bambino", description="Binary activation maps, from PyTorch to the FPGA.")
+    verbs = whole.add_subparsers(required=True, metavar="VERB")
     machine = Parser(add_help=False)
     machine.add_argument("--preset", default="medium", help="machine, see `bambino presets`")
     machine.add_argument("--lanes", type=int, help="instead of the preset's")
@@ -272,12 +273,12 @@ def _parser() -> Parser:
     sub.set_defaults(preset="medium", lanes=None, columns=None)
     add(presets, data)
     add(bench)
-    return parser
+    return whole
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     name = f"bambino {args.run.__name__}"
     try:
         code: int = args.run(args)

@@ -1,0 +1,47 @@
+"""What README shows works as it stands there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bambino
+from golden import netfile
+from golden.torch_engine import TorchEngine
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.cosim
+def test_the_example_goes_from_torch_to_agreement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    code, command = re.search(r"```python\n(.*?)```\n\n```sh\n(.*?)\n```", README, re.S).groups()
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    network = netfile.load(Path("bars.npz"))
+    raw = [TorchEngine().predict(network, one).raw for one in names["codes"]]
+    right = np.argmax([list(network.scores(one).values()) for one in raw], 1)
+    assert np.mean(right == names["down"].numpy()) > 0.9
+    _, *argv = shlex.split(command)
+    assert bambino.main(argv) == 0
+    assert "identical: yes" in capsys.readouterr().out
+
+
+def test_every_command_is_one_that_the_parser_knows() -> None:
+    shown = re.findall(r"^\.venv/bin/bambino (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(shown) >= 6
+    for command in shown:
+        assert callable(bambino.parser().parse_args(shlex.split(command)).run)
+
+
+def test_every_file_it_links_to_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
