@@ -79,14 +79,15 @@ class Config:
                 broken.append(
                     f"{name} must be from {least} to {greatest}, not {getattr(self, name)}",
                 )
-        if not broken and self.lanes % self.groups:
+        in_range = not broken  # else the rules between parameters have nothing to stand on
+        if in_range and self.lanes % self.groups:
             broken.append(f"lanes must be a multiple of groups ({self.groups}), not {self.lanes}")
-        if not broken and self.map_words % self.row_words:
+        if in_range and self.map_words % self.row_words:
             broken.append(
                 f"map_words must be a multiple of {self.row_words}, the words of a row, not"
                 f" {self.map_words}",
             )
-        if not broken and self.acc_bits < self.array_sum_bits:
+        if in_range and self.acc_bits < self.array_sum_bits:
             broken.append(
                 f"acc_bits must be at least {self.array_sum_bits}, what the array's own sums"
                 f" take, not {self.acc_bits}",

@@ -1,0 +1,183 @@
+"""How the tests of `hw` drive a component in Amaranth's own simulator."""
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Fragment, Module, Signal
+from amaranth.lib import wiring
+from amaranth.sim import Simulator, SimulatorContext
+
+Bench = Callable[[SimulatorContext], Awaitable[None]]
+Row = Mapping[str, Any]
+
+
+def _simulate(component: wiring.Component, *benches: Bench, cycles: int = 5000) -> None:
+    """Run `benches` beside `component` until all have ended; more than `cycles` are a failure."""
+    top = Module()
+    top.submodules.dut = component
+    top.d.sync += Signal().eq(1)  # a clock also for what has no register
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    ended = []
+
+    def watched(bench: Bench) -> Bench:
+        async def run(ctx: SimulatorContext) -> None:
+            await bench(ctx)
+            ended.append(bench)
+
+        return run
+
+    for bench in benches:
+        simulator.add_testbench(watched(bench))
+    simulator.run_until(cycles * 1e-6)
+    assert len(ended) == len(benches), f"not done after {cycles} cycles"
+
+
+def _plain(value: Any) -> Any:
+    """Return a sampled port as plain data: a struct as a dict, an array as a list."""
+    if hasattr(value, "shape") and hasattr(value.shape(), "members"):
+        return {name: _plain(value[name]) for name in value.shape().members}
+    return value
+
+
+def _port(component: wiring.Component, path: str) -> Any:
+    for name in path.split("."):
+        component = getattr(component, name)
+    return component
+
+
+def _play(
+    component: wiring.Component, rows: Iterable[Row], watch: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Give each cycle's inputs (ports not named are 0) and return each cycle's `watch`ed ports.
+
+    Both are of the same cycle: what a row gives is there before the clock's edge at its end.
+    """
+    rows = list(rows)
+    driven = sorted({name for row in rows for name in row})
+    seen: list[dict[str, Any]] = []
+
+    async def bench(ctx: SimulatorContext) -> None:
+        for row in rows:
+            for name in driven:
+                port = _port(component, name)
+                zero: Any = {} if hasattr(port, "shape") and hasattr(port.shape(), "members") else 0
+                ctx.set(port, row.get(name, zero))
+            seen.append({name: _plain(ctx.get(_port(component, name))) for name in watch})
+            await ctx.tick()
+
+    _simulate(component, bench, cycles=len(rows) + 1)
+    return seen
+
+
+class Streams:
+    """Packets in and out of a component's streams, one testbench each."""
+
+    @staticmethod
+    def sender(
+        stream: Any, packets: Sequence[Sequence[int]], *, gap: float = 0.0, seed: int = 0,
+    ) -> Bench:
+        """Send `packets`, waiting before each word with probability `gap`, cycle by cycle."""
+        rng = np.random.default_rng(seed)
+
+        async def bench(ctx: SimulatorContext) -> None:
+            for packet in packets:
+                for i, word in enumerate(packet):
+                    while rng.random() < gap:
+                        await ctx.tick()
+                    ctx.set(stream.valid, 1)
+                    ctx.set(stream.payload, {"data": int(word), "last": i == len(packet) - 1})
+                    await ctx.tick().until(stream.ready)
+                    ctx.set(stream.valid, 0)
+
+        return bench
+
+    @staticmethod
+    def receiver(
+        stream: Any, count: int, *, stall: float = 0.0, seed: int = 0,
+    ) -> tuple[Bench, list[list[int]]]:
+        """Receive `count` packets; valid must stay, and the payload with it, while stalled."""
+        rng = np.random.default_rng(seed)
+        packets: list[list[int]] = [[]]
+
+        async def bench(ctx: SimulatorContext) -> None:
+            held = None
+            while len(packets) <= count:
+                ready = rng.random() >= stall
+                ctx.set(stream.ready, ready)
+                valid = ctx.get(stream.valid)
+                word = (ctx.get(stream.payload.data), ctx.get(stream.payload.last))
+                if held is not None:
+                    assert valid, "valid fell while the word waited"
+                    assert word == held, "the word changed while it waited"
+                held = word if valid and not ready else None
+                if valid and ready:
+                    packets[-1].append(word[0])
+                    if word[1]:
+                        packets.append([])
+                await ctx.tick()
+            packets.pop()
+
+        return bench, packets
+
+
+@pytest.fixture
+def simulate():
+    return _simulate
+
+
+@pytest.fixture
+def play():
+    return _play
+
+
+@pytest.fixture
+def streams():
+    return Streams
+
+
+@pytest.fixture
+def as_int():
+    """Pack a layout's fields into one integer, from the words that `hw.program.words` gives."""
+
+    def pack(words: Sequence[int]) -> int:
+        return sum(word << 32 * i for i, word in enumerate(words))
+
+    return pack
+
+
+@pytest.fixture
+def used():
+    """Mark a component that a test only looks at, so that Amaranth does not miss its use."""
+
+    def mark(component: wiring.Component) -> wiring.Component:
+        Fragment.get(component, None)
+        return component
+
+    return mark
+
+
+@pytest.fixture
+def machines():
+    """Small machines of every kind: one group and many, lanes no power of two, more columns."""
+    from hw.config import Config
+
+    kinds = itertools.starmap(
+        lambda lanes, columns, groups: Config(
+            lanes=lanes,
+            columns=columns,
+            groups=groups,
+            acc_bits=32,
+            strip=4,
+            code_words=256,
+            map_words=256,
+            weight_rows=64,
+            partial_sums=12,
+            program_words=64,
+        ),
+        [(4, 3, 1), (6, 5, 3), (3, 7, 3), (12, 1, 4), (16, 3, 8)],
+    )
+    return {f"{c.lanes}x{c.columns}/{c.groups}": c for c in kinds}
