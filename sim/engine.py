@@ -169,7 +169,7 @@ class RtlEngine:
 def load_time(lowered: Lowered, played: Played) -> int:
     """Return the cycles of a load: from its first word accepted to its last confirmation."""
     check_replies(lowered, played, [Command.PROGRAM, Command.WEIGHTS])
-    return int(played.reply_cycles[-1] - played.sent_cycles[0]) + 1
+    return int(played.reply_cycles[-1] - played.sent_cycles[0])
 
 
 def clip_trace(lowered: Lowered, played: Played, load_cycles: int | None) -> Trace:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.config import Config, preset
 from sim.bench import WORD, component_design
 from sim.build import Model, build
+from sim.engine import RtlEngine
 
 
 class Loopback(Component):
@@ -127,3 +130,38 @@ def make_faulty() -> Callable[[], Faulty]:
 def make_loopback() -> Callable[[], Loopback]:
     """Return the maker of the loopback component."""
     return Loopback
+
+
+MACHINES = {
+    "tiny": preset("tiny"),
+    "odd": Config(
+        lanes=6, columns=5, groups=3, acc_bits=25, strip=5, code_words=5000, map_words=6000,
+        weight_rows=30000, partial_sums=200, program_words=4000,
+    ),
+    "thin": Config(
+        lanes=2, columns=1, groups=1, acc_bits=25, strip=7, code_words=9000, map_words=30000,
+        weight_rows=65000, partial_sums=600, program_words=16000,
+    ),
+    "seven": Config(
+        lanes=7, columns=3, groups=7, acc_bits=24, strip=3, code_words=6000, map_words=6000,
+        weight_rows=30000, partial_sums=97, program_words=4000,
+    ),
+    "wide": Config(
+        lanes=12, columns=20, groups=4, acc_bits=26, strip=16, code_words=6000, map_words=6000,
+        weight_rows=9000, partial_sums=300, program_words=4000,
+    ),
+}
+"""Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
+one group and many."""
+
+
+@pytest.fixture(scope="session")
+def machines() -> dict[str, Config]:
+    """Return the machines that the tests run on."""
+    return MACHINES
+
+
+@pytest.fixture(scope="session")
+def engines() -> Callable[[str], RtlEngine]:
+    """Return the engine of a machine, made once."""
+    return cache(lambda name: RtlEngine(MACHINES[name]))
