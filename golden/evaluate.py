@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from golden import front_end as ears
 from golden import mixing
+from golden.checkpoint import load_best
+from golden.figures import Floats, correlation, interval, ranks
 from golden.network import FrontEnd, Network
 from golden.testlist import TestMix
 from golden.torch_engine import TorchEngine
 from golden.trace import LayerAgreement
-from golden.train import correlation, load_best
 
-RESAMPLES = 2000
 FLOAT_CLIPS = 100
 
-Floats = NDArray[np.float64]
 Ticker = Callable[[Iterable[TestMix]], Iterable[TestMix]]
 
 
@@ -34,7 +33,7 @@ class Evaluation:
         Number of mixes.
     pcc, pcc_low, pcc_high
         Pearson's correlation of prediction and label, and its 95 % interval: percentiles of
-        `RESAMPLES` seeded bootstrap resamplings of the mixes. Mixes share speakers and noises,
+        seeded bootstrap resamplings of the mixes. Mixes share speakers and noises,
         so the interval speaks of this list's voices and noises, not of all.
     srcc
         Spearman's rank correlation.
@@ -58,14 +57,6 @@ class Evaluation:
         return asdict(self)
 
 
-def ranks(values: Floats) -> Floats:
-    """Ranks of `values` from 0; equal values share the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    mean = np.cumsum(counts) - (counts + 1) / 2
-    shared: Floats = mean[inverse]
-    return shared
-
-
 def measure(
     labels: Floats, predictions: Floats, layers: Sequence[LayerAgreement] = (),
 ) -> Evaluation:
@@ -75,17 +66,12 @@ def measure(
             "labels and predictions must be two vectors of one length of at least 2,"
             f" not {labels.shape} and {predictions.shape}",
         )
-    rng = np.random.default_rng(0)
-    resampled = [
-        correlation(labels[pick], predictions[pick])
-        for pick in rng.integers(labels.size, size=(RESAMPLES, labels.size))
-    ]
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    low, high = interval(labels, predictions)
     return Evaluation(
         n=labels.size,
         pcc=correlation(labels, predictions),
-        pcc_low=float(low),
-        pcc_high=float(high),
+        pcc_low=low,
+        pcc_high=high,
         srcc=correlation(ranks(labels), ranks(predictions)),
         mse=float(np.mean((labels - predictions) ** 2)),
         layers=tuple(layers),

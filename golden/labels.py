@@ -6,10 +6,9 @@ alone, so that any number of processes, killed and started again, makes the same
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,16 +116,89 @@ def make_shard(
     return path
 
 
-def make(
-    folder: Path, cache: Path, split: data.Split, seed: int, mixes: int, processes: int,
-) -> Iterator[Path]:
-    """Make at least `mixes` labelled mixes of a split; yield each shard as it is ready."""
-    recordings = data.split(data.read_manifest(folder))[split]
-    shards = range(-(-mixes // SHARD))
-    work = partial(make_shard, folder, cache, recordings, split, seed)
-    with ProcessPoolExecutor(processes) as pool:
-        for future in as_completed([pool.submit(work, number) for number in shards]):
-            yield future.result()
+class Labeller:
+    """Labels mixes in processes of its own while something else reads what is there.
+
+    Parameters
+    ----------
+    folder
+        The data folder.
+    cache
+        Where shards live.
+    mixes
+        How many of each split, in this order.
+    seed
+        Of the mixes.
+    processes
+        How many at a time.
+    """
+
+    def __init__(
+        self, folder: Path, cache: Path, mixes: dict[data.Split, int], seed: int, processes: int,
+    ) -> None:
+        self._folder, self._cache, self._seed, self._processes = folder, cache, seed, processes
+        self._missing = [
+            (split, number)
+            for split, count in mixes.items()
+            for number in range(-(-count // SHARD))
+            if not shard_path(cache, split, seed, number).exists()
+        ]
+        self._failure: Exception | None = None
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Begin, if anything is missing.
+
+        Raises
+        ------
+        ValueError
+            The data folder is not one, or the package `pesq` is missing.
+        """
+        if not self._missing:
+            return
+        label(*probe())
+        sides = data.split(data.read_manifest(self._folder))
+        threading.Thread(target=self._work, args=(sides,), daemon=True).start()
+
+    def check(self) -> None:
+        """Raise what has gone wrong since."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End after the shards in hand, at most two a process."""
+        self._stop.set()
+
+    def _work(self, sides: dict[data.Split, tuple[data.Recording, ...]]) -> None:
+        waiting: set[Future[Path]] = set()
+        try:
+            with ProcessPoolExecutor(self._processes) as pool:
+                for split, number in self._missing:
+                    if self._stop.is_set():
+                        break
+                    waiting.add(pool.submit(
+                        make_shard,
+                        self._folder, self._cache, sides[split], split, self._seed, number,
+                    ))
+                    # Few in hand at a time: so that stopping does not wait for the rest.
+                    if len(waiting) >= 2 * self._processes:
+                        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                        for future in done:
+                            future.result()
+                for future in waiting:
+                    future.result()
+        except Exception as error:
+            self._failure = error
+
+
+def probe() -> tuple[mixing.Samples, mixing.Samples]:
+    """Give a reference and a mix that PESQ can label: bursts of a chord, and noise."""
+    rng = np.random.default_rng(0)
+    time = np.arange(mixing.SAMPLES) / SAMPLE_RATE
+    chord = sum(np.sin(2 * np.pi * hertz * time) for hertz in (220, 440, 880, 1760))
+    clean = (0.05 * chord * (np.sin(2 * np.pi * 2 * time) > 0)).astype(np.float32)
+    noise = 0.01 * rng.standard_normal(mixing.SAMPLES).astype(np.float32)
+    return clean, clean + noise
 
 
 def read_shard(path: Path) -> Shard:

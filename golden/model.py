@@ -79,6 +79,15 @@ def paper_network(variant: Variant = "bam8", beta: float = 1.0) -> nn.Sequential
 
 
 @torch.no_grad()
+def start_at(network: nn.Sequential, mean: float) -> None:
+    """Let an untrained network of `paper_network` predict little else than `mean`."""
+    last = network.get_submodule("dense3")
+    assert isinstance(last, nn.Linear)
+    last.weight.mul_(0.1)
+    last.bias.fill_(mean)
+
+
+@torch.no_grad()
 def calibrate(network: nn.Sequential, codes: Tensor) -> None:
     """Prepare a network for training from one batch of `codes`, in place.
 

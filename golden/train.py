@@ -3,15 +3,12 @@
 import json
 import math
 import os
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -19,8 +16,10 @@ from torch.nn import functional as F
 
 from golden import labels
 from golden.batches import Mixes, augment, to_codes
-from golden.model import Variant, calibrate, paper_network
-from golden.network import FrontEnd, refuse
+from golden.checkpoint import load_best, predict, save, save_best
+from golden.figures import correlation
+from golden.model import Variant, calibrate, paper_network, start_at
+from golden.network import refuse
 from golden.quantise import QuantConv2d
 
 VALID_MIXES = 640
@@ -111,60 +110,6 @@ class TrainOptions:
         return self.cache or self.out / "mixes"
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write `state` beside `path`, then rename: a killed training leaves a whole file."""
-    beside = path.with_suffix(".tmp")
-    torch.save(state, beside)
-    beside.rename(path)
-
-
-def load_best(path: Path) -> tuple[nn.Sequential, FrontEnd]:
-    """Read `best.pt`: the module in evaluation mode and its front-end.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        There is no such file, or it is no checkpoint of this project.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: the checkpoint must be an existing file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        network = paper_network(state["variant"], state["beta"])
-        network.load_state_dict(state["weights"])
-        offset, step = (state["front_end"][name].numpy() for name in ("offset", "step"))
-        front_end = FrontEnd(bands=len(offset), offset=offset, step=step)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: must be a checkpoint of a training ({reason})") from None
-    return network.eval(), front_end
-
-
-def correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Pearson's correlation of `x` and `y`; 0 where one of them never changes."""
-    if x.std() < 1e-12 or y.std() < 1e-12:
-        return 0.0
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-@torch.no_grad()
-def predict(network: nn.Sequential, codes: Tensor, batch: int = 32) -> NDArray[np.float64]:
-    """Predictions ``[clip]`` for `codes` ``[clip, 1, band, frame]``, in evaluation mode."""
-    network.eval()
-    device = next(network.parameters()).device
-    parts = [network(part.to(device)).flatten().cpu() for part in torch.split(codes, batch)]
-    return torch.cat(parts).numpy().astype(np.float64)
-
-
-@torch.no_grad()
-def _start_at(network: nn.Sequential, mean: float) -> None:
-    """Let an untrained network predict little else than `mean`."""
-    last = network.get_submodule("dense3")
-    assert isinstance(last, nn.Linear)
-    last.weight.mul_(0.1)
-    last.bias.fill_(mean)
-
-
 class Training:
     """One training, from its options to `best.pt`; `run` does it all.
 
@@ -181,33 +126,25 @@ class Training:
         self.device = torch.device(options.device)
         self.train = Mixes(options.mixes_folder, "train", options.seed, options.mixes)
         self.valid = Mixes(options.mixes_folder, "valid", options.seed, VALID_MIXES)
+        self.labeller = labels.Labeller(
+            options.data,
+            options.mixes_folder,
+            {"valid": VALID_MIXES, "train": options.mixes},
+            options.seed,
+            options.processes,
+        )
         self.epoch, self.best = 0, -1.0
         self.steps_per_epoch = max(1, options.mixes // options.batch)
 
     def label_mixes(self) -> None:
         """Label in the background what the cache lacks; wait for what a start needs."""
-        self.train.refresh()
-        self.valid.refresh()
-        failure: list[Exception] = []
-
-        def work() -> None:
-            o = self.options
-            try:
-                for split, mixes in (("valid", VALID_MIXES), ("train", o.mixes)):
-                    for _ in labels.make(
-                        o.data, o.mixes_folder, split, o.seed, mixes, o.processes,  # type: ignore[arg-type]
-                    ):
-                        pass
-            except Exception as error:
-                failure.append(error)
-
-        if not (self.train.complete and self.valid.complete):
-            threading.Thread(target=work, daemon=True).start()
+        self.labeller.start()
         with self.console.status("labelling the first mixes"):
+            self.train.refresh()
+            self.valid.refresh()
             while not (self.valid.complete and self.train.statistics_ready):
-                if failure:
-                    raise failure[0]
-                time.sleep(1.0)
+                self.labeller.check()
+                time.sleep(0.5)
                 self.train.refresh()
                 self.valid.refresh()
 
@@ -218,7 +155,7 @@ class Training:
         self.front_end = self.train.front_end()
         self.network = paper_network(o.variant, o.beta)
         rng = np.random.default_rng([o.seed, 1])
-        mels, targets = self.train.take(np.arange(256))
+        mels, targets = self.train.take(np.arange(min(256, self.train.refresh())))
         codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
         binary = False
         if o.warm is not None:
@@ -228,7 +165,7 @@ class Training:
         if o.variant == "bam8" and not binary:
             calibrate(self.network, codes)
         if o.warm is None:
-            _start_at(self.network, float(targets.mean()))
+            start_at(self.network, float(targets.mean()))
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = None
         if o.teacher is not None:
@@ -279,6 +216,7 @@ class Training:
     def run_epoch(self, progress: Progress) -> float:
         """Train one epoch on what the cache holds; return the mean loss."""
         o = self.options
+        self.labeller.check()
         rng = np.random.default_rng([o.seed, 2, self.epoch])
         at_hand = self.train.refresh()
         rounds = -(-self.steps_per_epoch * o.batch // at_hand)
@@ -312,22 +250,15 @@ class Training:
         with (o.out / HISTORY).open("a") as file:
             file.write(json.dumps(row) + "\n")
         self.console.print(" · ".join(f"{name} {value}" for name, value in row.items()))
-        weights = self.network.state_dict()
         if pcc > self.best:
             self.best = pcc
-            front_end = {
-                name: torch.from_numpy(getattr(self.front_end, name)) for name in ("offset", "step")
-            }
-            save(
-                {
-                    "variant": o.variant, "beta": o.beta, "weights": weights,
-                    "front_end": front_end, "epoch": self.epoch, "valid_pcc": pcc,
-                },
-                o.out / BEST,
+            save_best(
+                o.out / BEST, self.network, self.front_end, variant=o.variant, beta=o.beta,
+                epoch=self.epoch, valid_pcc=pcc,
             )
         save(
             {
-                "options": self._identity(), "weights": weights,
+                "options": self._identity(), "weights": self.network.state_dict(),
                 "optimiser": self.optimiser.state_dict(), "epoch": self.epoch, "best": self.best,
             },
             o.out / CHECKPOINT,
@@ -336,14 +267,17 @@ class Training:
     def run(self) -> None:
         """Train to the last epoch."""
         self.options.out.mkdir(parents=True, exist_ok=True)
-        self.label_mixes()
-        self.start()
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        while self.epoch < self.options.epochs:
-            began = time.monotonic()
-            with Progress(*columns, console=self.console, transient=True) as progress:
-                loss = self.run_epoch(progress)
-            self.keep(loss, time.monotonic() - began)
+        try:
+            self.label_mixes()
+            self.start()
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            while self.epoch < self.options.epochs:
+                began = time.monotonic()
+                with Progress(*columns, console=self.console, transient=True) as progress:
+                    loss = self.run_epoch(progress)
+                self.keep(loss, time.monotonic() - began)
+        finally:
+            self.labeller.stop()
 
 
 def train(options: TrainOptions) -> Path:
@@ -373,6 +307,6 @@ def train(options: TrainOptions) -> Path:
 
     network, front_end = load_best(best)
     example = training.valid_codes[:1].cpu()
-    exported = export(network, example, front_end=front_end)
+    exported = export(network, example, names=["pesq"], front_end=front_end)
     netfile.save(exported, options.out / NETWORK)
     return options.out / NETWORK

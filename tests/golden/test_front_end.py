@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from golden.front_end import codes, log_mel, mel_filters, standardised
 
 MEAN = np.linspace(-6, 2, 120).astype(np.float32)

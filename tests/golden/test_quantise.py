@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import nn
+
 from golden.quantise import (
     GlobalMaxPool2d,
     InputCodes,
@@ -11,7 +13,6 @@ from golden.quantise import (
     Step,
     fires,
 )
-from torch import nn
 
 
 def test_fires_above_zero_only() -> None:
@@ -58,7 +59,7 @@ def test_relu_rounds_half_up_as_a_shift_does() -> None:
 
 
 @pytest.mark.parametrize(("top", "step"), [(127.5, 1.0), (128.0, 2.0), (1.0, 2.0**-6)])
-def test_relu_calibrates_to_the_least_step_that_holds_twice_the_batch(top: float, step: float) -> None:
+def test_relu_calibrates_to_hold_twice_the_batch(top: float, step: float) -> None:
     relu = QuantReLU(bits=8)
     relu.calibrate(torch.tensor([0.0, top]))
     assert float(relu.step) == step
