@@ -6,13 +6,14 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, ValueError | TypeError | OSError):
         return 2
     if isinstance(error, RuntimeError):
+        from boards.figures import BenchError
         from sim.build import BuildError
         from sim.simulation import SimulationError
         from sim.toolchain import ToolError
 
         if isinstance(error, ToolError | BuildError):
             return 2
-        if isinstance(error, SimulationError):
+        if isinstance(error, SimulationError | BenchError):
             return 1
     return None
 
