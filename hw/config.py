@@ -26,7 +26,7 @@ class Config:
     Parameters
     ----------
     lanes
-        Binary inputs of the array: a multiple of `groups`, 2 to 1024.
+        Binary inputs of the array: a multiple of `groups`, 1 to 1024.
     columns
         Output channels that the array sums at once, 1 to 1024.
     groups
@@ -69,7 +69,7 @@ class Config:
             if each.type is int and (isinstance(value, bool) or not isinstance(value, int)):
                 raise TypeError(f"{each.name} must be an integer, not {value!r}")
         for name, least, greatest in (
-            ("lanes", 2, 1024),
+            ("lanes", 1, 1024),
             ("groups", 1, 8),
             ("acc_bits", 9, 32),
             ("strip", 1, 1 << 15),

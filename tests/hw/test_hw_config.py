@@ -10,8 +10,8 @@ from hw.words import sum_bits
 GOOD = {"lanes": 8, "columns": 4, "groups": 2}
 
 RULES = [
-    ({"lanes": 0, "groups": 1}, "lanes must be from 2 to 1024, not 0"),
-    ({"lanes": 1025, "groups": 1}, "lanes must be from 2 to 1024, not 1025"),
+    ({"lanes": 0, "groups": 1}, "lanes must be from 1 to 1024, not 0"),
+    ({"lanes": 1025, "groups": 1}, "lanes must be from 1 to 1024, not 1025"),
     ({"columns": 0}, "columns must be from 1 to 1024, not 0"),
     ({"columns": -1}, "columns must be from 1 to 1024, not -1"),
     ({"groups": 0}, "groups must be from 1 to 8, not 0"),
@@ -46,7 +46,7 @@ def test_a_broken_rule_is_named(change, message):
 
 def test_all_broken_rules_come_in_one_error():
     with pytest.raises(ConfigError) as caught:
-        Config(lanes=1, columns=0, groups=9, acc_bits=40, strip=0, cell="none")
+        Config(lanes=0, columns=0, groups=9, acc_bits=40, strip=0, cell="none")
     text = str(caught.value)
     for name in ("lanes", "columns", "groups", "acc_bits", "strip", "cell"):
         assert f"{name} must be " in text
