@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment, Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.sim import Simulator, SimulatorContext
+
+from golden.random_networks import Size, random_network
+from hw.config import Config
+from hw.program import LAYER, PASS, READ, RESULT, RUN, SIMPLE, Op
 
 Bench = Callable[[SimulatorContext], Awaitable[None]]
 Row = Mapping[str, Any]
@@ -45,7 +49,7 @@ def _plain(value: Any) -> Any:
 
 def _port(component: wiring.Component, path: str) -> Any:
     for name in path.split("."):
-        component = getattr(component, name)
+        component = component[int(name)] if name.isdigit() else getattr(component, name)
     return component
 
 
@@ -60,13 +64,18 @@ def _play(
     driven = sorted({name for row in rows for name in row})
     seen: list[dict[str, Any]] = []
 
+    ports = {name: _port(component, name) for name in (*driven, *watch)}
+    zero = {n: {} if hasattr(ports[n].shape(), "members") else 0 for n in driven}
+
     async def bench(ctx: SimulatorContext) -> None:
+        before = dict(zero)
         for row in rows:
             for name in driven:
-                port = _port(component, name)
-                zero: Any = {} if hasattr(port, "shape") and hasattr(port.shape(), "members") else 0
-                ctx.set(port, row.get(name, zero))
-            seen.append({name: _plain(ctx.get(_port(component, name))) for name in watch})
+                value = row.get(name, zero[name])
+                if value != before[name]:
+                    ctx.set(ports[name], value)
+                    before[name] = value
+            seen.append({name: _plain(ctx.get(ports[name])) for name in watch})
             await ctx.tick()
 
     _simulate(component, bench, cycles=len(rows) + 1)
@@ -140,13 +149,46 @@ def streams():
 
 
 @pytest.fixture
-def as_int():
-    """Pack a layout's fields into one integer, from the words that `hw.program.words` gives."""
+def unpack():
+    """Turn program words into the fields of a layout, as a port takes them."""
 
-    def pack(words: Sequence[int]) -> int:
-        return sum(word << 32 * i for i, word in enumerate(words))
+    def fields(layout: data.StructLayout, words: Sequence[int]) -> dict[str, int]:
+        whole = sum(int(word) << 32 * i for i, word in enumerate(words))
+        return {name: int(value) for name, value in _plain(layout.from_bits(whole)).items()}
 
-    return pack
+    return fields
+
+
+@pytest.fixture
+def listing(unpack):
+    """Read a program as the machine does: its instructions, with layer and passes of every RUN."""
+
+    def read(program: Sequence[int]) -> list[dict[str, Any]]:
+        found, at, op = [], 0, None
+        while True:
+            op = Op(int(program[at]) >> 28)
+            layout = {Op.RUN: RUN, Op.READ: READ, Op.RESULT: RESULT}.get(op, SIMPLE)
+            size = layout.size // 32
+            each: dict[str, Any] = {"at": at, **unpack(layout, program[at : at + size]), "op": op}
+            if op == Op.RUN:
+                words = program[each["layer"] : each["layer"] + LAYER.size // 32]
+                each["fields"] = unpack(LAYER, words)
+                first, count = each["fields"]["passes_at"], each["fields"]["passes"]
+                pairs = np.reshape(program[first : first + 2 * count], (-1, 2))
+                each["passes"] = [unpack(PASS, pair) for pair in pairs]
+            found.append(each)
+            at += size
+            if op == Op.RESULT and each["last"]:
+                return found
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def small_networks():
+    """Networks of every kind, small enough to walk through read by read."""
+    size = Size(channels=5, bands=7, frames=9, convolutions=3, dense=1)
+    return [random_network(np.random.default_rng(seed), size=size) for seed in range(12)]
 
 
 @pytest.fixture
@@ -163,8 +205,6 @@ def used():
 @pytest.fixture
 def machines():
     """Small machines of every kind: one group and many, lanes no power of two, more columns."""
-    from hw.config import Config
-
     kinds = itertools.starmap(
         lambda lanes, columns, groups: Config(
             lanes=lanes,

@@ -1,0 +1,254 @@
+"""The walker, the tile loader and the pass fetch, on the runs of real plans."""
+
+import numpy as np
+import pytest
+
+from hw.config import Config
+from hw.loader import Loader, settle
+from hw.lower import lower
+from hw.pass_fetch import PassFetch
+from hw.program import PASS
+from hw.walker import ENTRY_DELAY, READ_DELAY, Walker
+
+MACHINES = {
+    f"{lanes}x{columns}/{groups}": Config(
+        lanes=lanes, columns=columns, groups=groups, acc_bits=32, strip=strip, partial_sums=14,
+    )
+    for lanes, columns, groups, strip in ((4, 3, 1, 3), (6, 2, 3, 9), (16, 5, 8, 4))
+}
+
+
+def walk(plan, run, ready):
+    """What the walker does in which cycle after `go`, from the geometry of the plan.
+
+    Yields ``(cycle, pass number or None, read or None)``: the take of a pass, or a read with its
+    address, whether it is inside, its bit-plane, its token and what ends with it.
+    """
+    stage, ring = plan.stages[run.stage], plan.rings[run.stage]
+    codes, stride, pooled = stage.from_codes, stage.layer.stride, stage.pooled
+    band_inc, every = (1, stride[0]) if codes else (stride[0], 1)
+    cycle, free = 1, 0
+    blocks = range(run.first, run.first + run.groups, stage.block_groups)
+    for block in blocks:
+        groups = range(block, min(block + stage.block_groups, run.first + run.groups))
+        for tile in range(stage.output.tiles):
+            for number, each in enumerate(stage.passes):
+                while not ready[cycle]:
+                    cycle += 1
+                yield cycle, number, None
+                cycle += 1
+                last = number == len(stage.passes) - 1
+                turns = 2 if pooled else 1
+                pixels = 0
+                total = len(groups) * stage.group_pixels
+                for group in groups:
+                    first = stage.first_frame(group)
+                    for i in range(each.reads * turns):
+                        read, turn = divmod(i, turns)
+                        frame = first + turn * stride[1] + each.frame
+                        band = each.band + read * band_inc
+                        inside = 0 <= frame < stage.shape[2] and 0 <= band < stage.shape[1]
+                        address = ring.at(frame) + each.offset
+                        address += (band - each.band) * stage.pixel_words
+                        valid = read >= each.warm and (read - each.warm) % every == 0
+                        out_band = (read - each.warm) // every
+                        of_window = out_band % 2 * 2 + turn if pooled else 0
+                        begins, ends = of_window == 0, of_window == (3 if pooled else 0)
+                        if stage.whole:
+                            begins, ends = pixels == 0, pixels == total - 1
+                        output = valid and last and ends
+                        if output:
+                            cycle = max(cycle, free)
+                            free = cycle + stage.steps
+                        token = {
+                            "valid": valid,
+                            "first": number == 0,
+                            "last": last,
+                            "take": 0,
+                            "shift": each.shift,
+                            "pool_first": begins,
+                            "pool_last": ends,
+                            "addr": pixels,
+                        }
+                        tile_ends = output and pixels == total - 1
+                        block_ends = tile_ends and tile == stage.output.tiles - 1
+                        marks = {
+                            "output": output,
+                            "tile": tile_ends,
+                            "block": block_ends,
+                            "run": block_ends and block == blocks[-1],
+                        }
+                        yield cycle, None, (address, inside, each.plane, token, marks)
+                        pixels += valid
+                        cycle += 1
+
+
+def runs_of(network, config, listing):
+    """Every run of a network on a machine: plan, run and program fields."""
+    lowered = lower(network, config)
+    runs = [run for step in lowered.schedule.steps for run in step.runs]
+    entries = [each for each in listing(lowered.program) if "passes" in each]
+    assert len(runs) == len(entries)
+    return [(lowered.schedule, run, entry) for run, entry in zip(runs, entries, strict=True)]
+
+
+@pytest.fixture(params=MACHINES.values(), ids=MACHINES)
+def config(request):
+    return request.param
+
+
+@pytest.fixture
+def runs(small_networks, config, listing):
+    """A mixed bag of runs that are quickly played, from code memory and map memory."""
+    found = []
+    for network in small_networks:
+        found += runs_of(network, config, listing)
+    short = [each for each in found if sum(1 for _ in walk(*each[:2], [1] * 99999)) < 400]
+    codes = [each for each in short if each[2]["fields"]["codes"]]
+    maps = [each for each in short if not each[2]["fields"]["codes"]]
+    return codes[:5] + maps[:: max(1, len(maps) // 9)]
+
+
+def run_fields(entry):
+    return {n: entry[n] for n in ("start", "start_next", "frame", "groups", "out_start")}
+
+
+def test_the_runs_are_of_every_kind(small_networks, listing):
+    kinds = set()
+    for config in MACHINES.values():
+        for network in small_networks:
+            for _, _, entry in runs_of(network, config, listing):
+                fields = entry["fields"]
+                kinds |= {name for name in ("codes", "pooled", "whole", "bits", "raw", "skip")
+                          if fields[name]}
+                kinds |= {"tiles"} if fields["tiles"] > 1 else set()
+                kinds |= {"planes"} if fields["plane_passes"] < fields["passes"] else set()
+                kinds |= {"blocks"} if entry["groups"] > fields["block_groups"] else set()
+                kinds |= {"warm"} if any(each["warm"] for each in entry["passes"]) else set()
+    assert kinds >= {
+        "codes", "pooled", "whole", "bits", "raw", "skip", "tiles", "planes", "blocks", "warm",
+    }
+
+
+@pytest.mark.parametrize("readiness", [1.0, 0.4])
+def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, config, readiness):
+    rng = np.random.default_rng(7)
+    for plan, run, entry in runs:
+        ready = (rng.random(99999) < readiness).astype(int)
+        events = list(walk(plan, run, ready))
+        span = events[-1][0] + ENTRY_DELAY + 2
+        rows = [
+            {
+                "layer": entry["fields"],
+                "run": run_fields(entry),
+                "entry_valid": int(ready[t] or t % 2),  # both must be there
+                "tile_ready": int(ready[t] or not t % 2),
+            }
+            for t in range(span)
+        ]
+        rows[0]["go"] = 1
+        begun, takes, reads = 0, set(), {}
+        for cycle, number, read in events:
+            if number is None:
+                reads[cycle] = read
+                continue
+            for row in rows[begun : cycle + 1]:
+                row["entry"] = entry["passes"][number]
+            takes.add(cycle)
+            begun = cycle + 1
+        seen = play(
+            Walker(config),
+            rows,
+            ["take", "r_en", "r_addr", "w_read", "w_inside", "w_plane", "token", "ends", "swap"],
+        )
+        last = len(entry["passes"]) - 1
+        numbers = {cycle: number for cycle, number, _ in events if number is not None}
+        for t in range(span):
+            assert seen[t]["take"] == (t in takes), t
+            if t >= READ_DELAY:
+                read = reads.get(t - READ_DELAY)
+                assert seen[t]["r_en"] == (read is not None), t
+                if read is not None and read[1]:
+                    assert seen[t]["r_addr"] == read[0], t
+            if t > READ_DELAY:
+                read = reads.get(t - READ_DELAY - 1)
+                assert seen[t]["w_read"] == (read is not None)
+                if read is not None:
+                    assert (seen[t]["w_inside"], seen[t]["w_plane"]) == read[1:3]
+            if t >= ENTRY_DELAY:
+                at = t - ENTRY_DELAY
+                assert seen[t]["swap"] == (at in takes)
+                assert seen[t]["token"]["take"] == (numbers.get(at) == last)
+                read = reads.get(at)
+                assert seen[t]["token"]["valid"] == (read is not None and read[3]["valid"])
+                if read is not None and read[3]["valid"]:
+                    assert seen[t]["token"] == read[3]
+                output = read is not None and read[4]["output"]
+                assert seen[t]["ends"]["output"] == output
+                if output:
+                    assert seen[t]["ends"] == read[4]
+
+
+def test_the_loader_reads_the_tiles_in_the_order_of_their_use(play, runs, config):
+    rng = np.random.default_rng(3)
+    for plan, run, entry in runs:
+        stage = plan.stages[run.stage]
+        at = entry["fields"]["weights_at"]
+        per_tile = stage.weight_rows // stage.output.tiles
+        rows, due, readies = [{"go": 1}], {}, set()
+        for _ in range(-(-run.groups // stage.block_groups)):
+            for tile in range(stage.output.tiles):
+                for number in range(len(stage.passes)):
+                    place = at + tile * per_tile + number % stage.plane_passes * config.lanes
+                    last = number == len(stage.passes) - 1
+                    for k in range(config.lanes + (config.parameter_rows if last else 0)):
+                        due[len(rows)] = (place + k, k >= config.lanes)
+                        rows.append({})
+                    wait = int(rng.choice([0, 0, 1, 6]))
+                    readies |= {len(rows) + i for i in range(wait + 1)}
+                    rows += [{}] * wait + [{"swap": 1}] + [{}] * (settle(config) - 1)
+        rows += [{}] * 10
+        rows = [
+            {**row, "layer": entry["fields"], "run": run_fields(entry)} for row in rows
+        ]
+        seen = play(Loader(config), rows, ["ready", "load"])
+        for t, now in enumerate(seen):
+            assert now["ready"] == (t in readies), t
+            assert now["load"]["read"] == (t in due), t
+            if t in due:
+                assert (now["load"]["addr"], now["load"]["param"]) == due[t], t
+
+
+@pytest.mark.parametrize("passes", [1, 2, 5])
+def test_passes_are_fetched_in_a_circle(play, passes):
+    rng = np.random.default_rng(passes)
+    base = 40
+    program = rng.integers(0, 2**32, base + 2 * passes)
+    rows, due, valid = [], {}, set()
+    for number in range(3 * passes + 1):
+        rows.append({"go": 1} if number == 0 else {"take": 1})
+        at = base + number % passes * 2
+        due |= {len(rows): at, len(rows) + 1: at + 1}
+        rows += [{}] * (PassFetch.latency - 1)
+        fetched = sum(int(program[at + i]) << 32 * i for i in (0, 1))
+        wait = int(rng.choice([0, 1, 4]))
+        valid |= {(len(rows) + i, fetched) for i in range(wait + 1)}
+        rows += [{}] * wait
+    rows.append({})
+    for t, at in due.items():  # the memory answers a cycle later and then holds its word
+        for row in range(t + 1, len(rows)):
+            rows[row] = {**rows[row], "r_data": int(program[at])}
+    layer = {"passes": passes, "passes_at": base}
+    rows = [{**row, "layer": layer} for row in rows]
+    fetch = PassFetch()
+    seen = play(fetch, rows, ["valid", "r_en", "r_addr", "entry"])
+    for t in range(1, len(rows)):  # before the first run nobody looks
+        now = seen[t]
+        assert now["r_en"] == (t in due), t
+        if t in due:
+            assert now["r_addr"] == due[t]
+        assert now["valid"] == (t in {at for at, _ in valid}), t
+    for t, whole in valid:
+        for name in PASS.members:
+            ones = (1 << PASS[name].width) - 1
+            assert seen[t]["entry"][name] & ones == whole >> PASS[name].offset & ones

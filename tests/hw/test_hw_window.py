@@ -1,0 +1,77 @@
+"""The window former: words and codes on the lanes, with what is outside at zero."""
+
+import numpy as np
+import pytest
+
+from hw.config import Config
+from hw.window import Window
+
+MACHINES = [
+    Config(lanes=4, columns=1, groups=1),
+    Config(lanes=6, columns=2, groups=3),
+    Config(lanes=10, columns=3, groups=5),
+    Config(lanes=16, columns=4, groups=8),
+    Config(lanes=7, columns=3, groups=7),
+]
+
+
+@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.lanes}/{c.groups}")
+def config(request):
+    return request.param
+
+
+def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
+    rng = np.random.default_rng(1)
+    rows = [
+        {
+            "read": int(rng.random() < 0.7),
+            "inside": int(rng.random() < 0.7),
+            "word": int(rng.integers(2**config.lanes)),
+            "code": 255,
+        }
+        for _ in range(60)
+    ]
+    seen = play(Window(config), rows, ["acts"])
+    acts = 0
+    for row, now in zip(rows, seen[Window.latency :], strict=False):
+        if row["read"]:
+            acts = row["word"] if row["inside"] else 0
+        assert now["acts"] == acts
+
+
+@pytest.mark.parametrize("in_turn", [0, 1], ids=["one-frame", "two-frames"])
+def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
+    rng = np.random.default_rng(2)
+    plane = int(rng.integers(0, 8))
+    rows = [
+        {
+            "read": int(rng.random() < 0.8),
+            "inside": int(rng.random() < 0.8),
+            "codes": 1,
+            "in_turn": in_turn,
+            "plane": plane,
+            "code": int(rng.integers(256)),
+            "word": 2**config.lanes - 1,
+        }
+        for _ in range(80)
+    ]
+    seen = play(Window(config), rows, ["acts"])
+    taps = []  # planes of every read, the latest first
+    for row, now in zip(rows, seen[Window.latency :], strict=False):
+        if not row["read"]:
+            continue
+        taps.insert(0, row["code"] >> plane if row["inside"] else 0)
+        apart = 2 if in_turn else 1
+        for g in range(config.groups):
+            for k in range(config.group_lanes):
+                code = taps[k * apart] if k * apart < len(taps) else 0
+                lane = g * config.group_lanes + k
+                assert now["acts"] >> lane & 1 == code >> g & 1
+
+
+def test_nothing_moves_without_a_read(play):
+    config = MACHINES[1]
+    read = {"read": 1, "inside": 1, "codes": 1, "code": 7}
+    idle = {"codes": 1, "inside": 1, "code": 255}
+    seen = play(Window(config), [read, idle, idle, {**read, "code": 0}, {}], ["acts"])
+    assert [row["acts"] for row in seen] == [0, 0b010101, 0b010101, 0b010101, 0b101010]
