@@ -93,7 +93,7 @@ class Commander(wiring.Component):
         address = Signal(17)
         weights, held = Signal(32), Signal(3)
         column = Signal(range(config.columns))
-        row = Signal(17)
+        row, next_row = Signal(17), Signal(17)  # of the byte that is written, and of the next
         taken = self.i.valid & self.i.ready
         whole = self.i.p.last == (left == 1)  # neither ends before the other
 
@@ -111,6 +111,8 @@ class Commander(wiring.Component):
             with m.If(self.i.p.last):
                 m.next = "REPLY"
 
+        last_column = column == config.columns - 1
+        m.d.comb += next_row.eq(row + (last_column & (held != 0)))
         with m.If(taken):
             m.d.sync += left.eq(left - 1)
         m.d.comb += [
@@ -171,7 +173,7 @@ class Commander(wiring.Component):
                 with m.If(taken):
                     m.d.sync += [weights.eq(word), held.eq(4)]
                     leave("WEIGHTS")
-                    with m.If(row >= config.weight_rows):
+                    with m.If(next_row >= config.weight_rows):
                         m.d.sync += held.eq(0)
                         refuse(Error.RANGE)
             with m.State("TOTAL"):
@@ -184,10 +186,12 @@ class Commander(wiring.Component):
             with m.State("SIZE"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    leave("DISCARD")
-                    with m.If((word == 0) | (word > config.code_words)):
+                    m.next = "REPLY"
+                    with m.If(~self.i.p.last | ~whole):
+                        refuse(Error.LENGTH)
+                    with m.Elif((word == 0) | (word > config.code_words)):
                         refuse(Error.RANGE)
-                    with m.Elif(whole & self.i.p.last):
+                    with m.Else():
                         m.d.comb += self.start.eq(1)
             with m.State("CODES"):
                 m.d.comb += [
@@ -238,9 +242,7 @@ class Commander(wiring.Component):
         with m.If((held != 0) & ~(taken & (held == 1))):
             m.d.sync += held.eq(held - 1)
         with m.If(held != 0):
-            m.d.sync += column.eq(column + 1)
-            with m.If(column == config.columns - 1):
-                m.d.sync += [column.eq(0), row.eq(row + 1)]
+            m.d.sync += [column.eq(Mux(last_column, 0, column + 1)), row.eq(next_row)]
             with m.If(~taken):
                 m.d.sync += weights.eq(weights >> 8)
         return m
