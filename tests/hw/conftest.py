@@ -117,8 +117,9 @@ class Streams:
             while len(packets) <= count:
                 ready = rng.random() >= stall
                 ctx.set(stream.ready, ready)
-                valid = ctx.get(stream.valid)
-                word = (ctx.get(stream.payload.data), ctx.get(stream.payload.last))
+                # Sampled at the clock's edge, when all that drives the stream has settled.
+                _, _, valid, payload = await ctx.tick().sample(stream.valid, stream.payload)
+                word = (payload.data, payload.last)
                 if held is not None:
                     assert valid, "valid fell while the word waited"
                     assert word == held, "the word changed while it waited"
@@ -127,7 +128,6 @@ class Streams:
                     packets[-1].append(word[0])
                     if word[1]:
                         packets.append([])
-                await ctx.tick()
             packets.pop()
 
         return bench, packets

@@ -51,24 +51,20 @@ class Session:
                 ctx.set(commander.codes_full, left == 0)
                 ready = left > 0 and rng.random() < 0.6
                 ctx.set(commander.codes_ready, ready)
-                await ctx.delay(0)
-                if ctx.get(commander.p_en):
-                    self.program[ctx.get(commander.p_addr)] = ctx.get(commander.p_data)
-                if ctx.get(commander.write.valid):
-                    at = ctx.get(commander.write.addr), ctx.get(commander.write.column)
-                    self.weights[at] = ctx.get(commander.write.data)
-                if ctx.get(commander.start):
-                    self.starts.append(
-                        (
-                            ctx.get(commander.start_addr),
-                            ctx.get(commander.total),
-                            ctx.get(commander.size),
-                        ),
-                    )
-                if ready and ctx.get(commander.codes_valid):
-                    self.codes.append(ctx.get(commander.codes))
+                _, _, p_en, write, start, codes, *at_edge = await ctx.tick().sample(
+                    commander.p_en, commander.write, commander.start, commander.codes_valid,
+                    commander.p_addr, commander.p_data, commander.start_addr, commander.total,
+                    commander.size, commander.codes,
+                )
+                if p_en:
+                    self.program[at_edge[0]] = at_edge[1]
+                if write.valid:
+                    self.weights[write.addr, write.column] = write.data
+                if start:
+                    self.starts.append(tuple(at_edge[2:5]))
+                if ready and codes:
+                    self.codes.append(at_edge[5])
                     left -= 1
-                await ctx.tick()
 
         self.simulate(commander, sender, receiver, memories)
         return got
