@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from golden.network import Network
     from hw.config import Config
 
-ENGINES = ("torch", "naive", "rtl")
-
 Verb = Callable[[argparse.Namespace], int]
 
 TRAIN_OPTIONS: dict[str, tuple[type, str]] = {
@@ -74,8 +72,8 @@ def score(args: argparse.Namespace) -> int:
     if args.json:
         how = {"engine": args.engine, "preset": args.preset, "seconds": seconds}
         _json(result.as_dict() | how)
-        return 0
-    report.score(result, args.engine, seconds)
+    else:
+        report.score(result, args.engine, seconds)
     return 0
 
 
@@ -173,9 +171,8 @@ def evaluate(args: argparse.Namespace) -> int:
             raise ValueError("--float must come with --checkpoint")
         result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
     else:
-        result = measure(
-            _network(args), mixes, args.data, checkpoint=args.checkpoint, ticker=ticker,
-        )
+        network = _network(args)
+        result = measure(network, mixes, args.data, checkpoint=args.checkpoint, ticker=ticker)
     if args.json:
         _json(result.as_dict())
     else:
@@ -190,8 +187,8 @@ def presets(args: argparse.Namespace) -> int:
 
     if args.json:
         _json({name: asdict(config) for name, config in PRESETS.items()})
-        return 0
-    report.presets(PRESETS)
+    else:
+        report.presets(PRESETS)
     return 0
 
 
@@ -236,6 +233,8 @@ def parser() -> Parser:
     machine.add_argument("--columns", type=int, help="instead of the preset's")
     network = Parser(add_help=False)
     network.add_argument("--network", type=Path, metavar="FILE", help=NETWORK_HELP)
+    audio = Parser(add_help=False)
+    audio.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
     data = Parser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")
 
@@ -245,11 +244,9 @@ def parser() -> Parser:
         sub.set_defaults(run=run)
         return sub
 
-    audio = Parser(add_help=False)
-    audio.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
-
     sub = add(score, audio, machine, network, data)
-    sub.add_argument("--engine", choices=ENGINES, default="torch", help="default: torch")
+    engines = ("torch", "naive", "rtl")
+    sub.add_argument("--engine", choices=engines, default="torch", help="default: torch")
     sub = add(verify, machine, network, data)
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
     sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)

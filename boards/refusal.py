@@ -7,13 +7,14 @@ def exit_code(error: Exception) -> int | None:
         return 2
     if isinstance(error, RuntimeError):
         from boards.figures import BenchError
+        from hw.lower import ReplyError
         from sim.build import BuildError
         from sim.simulation import SimulationError
         from sim.toolchain import ToolError
 
         if isinstance(error, ToolError | BuildError):
             return 2
-        if isinstance(error, SimulationError | BenchError):
+        if isinstance(error, SimulationError | ReplyError | BenchError):
             return 1
     return None
 
