@@ -1,6 +1,7 @@
 """The order in which strips go through the stages, and where every map lives meanwhile."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -170,9 +171,10 @@ def _run(
     """
     runs: list[list[Run]] = []
     done, needed, written = 0, 1, [0]
-    for frames in there:
+    for before, frames in pairwise([0, *there]):
         oldest = max(0, stage.first_frame(done))
-        needed = max(needed, frames - oldest)
+        # What one run of the stage before writes stays together, also frames that nobody reads.
+        needed = max(needed, frames - min(oldest, before))
         groups = stage.groups_of(frames)
         blocks = -(-(groups - done) // stage.block_groups)
         written.append(written[-1] + blocks if stage.whole else groups)
