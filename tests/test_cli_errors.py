@@ -1,6 +1,8 @@
 """Bad input ends in one clear line on stderr and exit code 2; nothing is half-written."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,15 @@ import pytest
 import soundfile
 
 import bambino
+from boards import refusal
 from golden.archive import pack, unpack
 from golden.netfile import checksum, save
 from golden.random_networks import tiny_network
+from hw.lower import ReplyError
+from sim.simulation import SimulationError
+from sim.toolchain import ToolError
 
+ROOT = Path(__file__).parent.parent
 RATE = 16000
 
 
@@ -189,6 +196,51 @@ def test_no_verb(capsys: pytest.CaptureFixture[str]) -> None:
         bambino.main([])
     assert stop.value.code == 2
     assert "VERB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("x"), 2),
+        (PermissionError(13, "Permission denied", "out"), 2),
+        (ToolError("x"), 2),
+        (SimulationError("x"), 1),
+        (ReplyError("x"), 1),
+        (RuntimeError("x"), None),
+        (KeyError("x"), None),
+    ],
+)
+def test_exit_codes(error: Exception, code: int | None) -> None:
+    assert refusal.exit_code(error) == code
+
+
+def test_a_refusal_is_one_line() -> None:
+    assert refusal.explain(PermissionError(13, "Permission denied", "out")) == (
+        "out: permission denied"
+    )
+    assert refusal.explain(ValueError("two\n  lines")) == "two lines"
+    assert refusal.explain(ValueError()) == "ValueError"
+
+
+def test_an_error_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("no user's doing")
+
+    monkeypatch.setattr("golden.clip.windows", broken)
+    with pytest.raises(KeyError, match="no user's doing"):
+        bambino.main(["score", "--preset", "tiny"])
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    script = "import bambino, sys; sys.exit(bambino.main(['presets', '--json']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+    assert said == b""
+    assert process.returncode == 1
 
 
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
