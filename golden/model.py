@@ -22,8 +22,7 @@ from golden.quantise import (
 CHANNELS = (1, 32, 32, 32, 64)
 DENSE = (64, 64, 64, 1)
 CONVS = ("conv1", "conv2", "conv3", "conv4")
-PRE_POOLED = ("pool1", "pool2", "pool3", "pool4")
-CONV4_START = -2.5
+POOLS = ("pool1", "pool2", "pool3", "pool4")
 
 Variant = Literal["bam8", "float"]
 
@@ -79,22 +78,20 @@ def paper_network(variant: Variant = "bam8", beta: float = 1.0) -> nn.Sequential
 
 
 @torch.no_grad()
-def start_at(network: nn.Sequential, mean: float) -> None:
-    """Let an untrained network of `paper_network` predict little else than `mean`."""
-    last = network.get_submodule("dense3")
-    assert isinstance(last, nn.Linear)
-    last.weight.mul_(0.1)
-    last.bias.fill_(mean)
+def prepare(network: nn.Sequential, codes: Tensor, targets: Tensor) -> None:
+    """Bring a network of `paper_network` to where training finds gradients, in place.
 
+    With quantised layers, on one batch:
 
-@torch.no_grad()
-def calibrate(network: nn.Sequential, codes: Tensor) -> None:
-    """Prepare a network for training from one batch of `codes`, in place.
+    - Pooled sums of each convolution get zero mean and unit variance per channel. Every bit then
+      starts undecided, 1 for about half of the places (after the global OR: of the clips); raw,
+      nearly all bits behind the OR would start and stay at 1.
+    - Sums of hidden dense layers get zero mean, so that no unit starts dead. Their rows get a
+      greatest weight of 1: a row of ``scale="unit"`` means the same at any size, but the smaller
+      it is, the farther one step of the optimiser throws it.
+    - Each `QuantReLU` takes its step from the batch, and the layer behind it learns that step.
 
-    Pooled pre-activations of each convolution get zero mean and unit variance per channel, so
-    that no channel starts stuck and the surrogate gradient is alive; conv4 starts `CONV4_START`
-    deviations lower, as after the global OR nearly every bit would start at 1. Each `QuantReLU`
-    gets the least step that holds the batch, and the layer behind it learns that step.
+    In all networks the last layer starts at the mean of `targets` and a third of their spread.
 
     Parameters
     ----------
@@ -102,22 +99,31 @@ def calibrate(network: nn.Sequential, codes: Tensor) -> None:
         Of `paper_network`.
     codes
         ``[batch, 1, band, frame]``.
+    targets
+        Labels, ``[batch]``.
     """
     network.train()
-    x, step = codes, None
+    x, last, step = codes, None, None
     for name, layer in network.named_children():
-        if step is not None and isinstance(layer, QuantLinear):
-            layer.input_step.copy_(step)
-            step = None
-        if name in CONVS and isinstance(layer, QuantConv2d):
-            assert layer.bias is not None
-            u = layer(x)
-            mean, deviation = u.mean(dim=(0, 2, 3)), u.std(dim=(0, 2, 3)).clamp_min(1e-6)
-            layer.weight.div_(deviation[:, None, None, None])
-            layer.bias.sub_(mean).div_(deviation)
-            if name == "conv4":
-                layer.bias.add_(CONV4_START)
+        if isinstance(layer, QuantLinear):
+            if step is not None:
+                layer.input_step.copy_(step)
+            if layer.scale == "unit":
+                layer.weight.div_(layer.weight.abs().amax(dim=1, keepdim=True))
+                layer.bias.sub_(layer(x).mean(dim=0))
         if isinstance(layer, QuantReLU):
             layer.calibrate(x)
             step = layer.step
         x = layer(x)
+        if isinstance(layer, QuantConv2d):
+            last = layer
+        elif last is not None and name in POOLS:
+            assert last.bias is not None
+            mean, deviation = x.mean(dim=(0, 2, 3)), x.std(dim=(0, 2, 3)).clamp_min(1e-3)
+            last.weight.div_(deviation[:, None, None, None])
+            last.bias.sub_(mean).div_(deviation)
+            x = (x - mean[:, None, None]) / deviation[:, None, None]
+    output = network.get_submodule("dense3")
+    assert isinstance(output, nn.Linear)
+    output.weight.mul_(targets.std() / 3 / x.std().clamp_min(1e-3))
+    output.bias.add_(targets.mean() - network(codes).mean())

@@ -18,7 +18,7 @@ from golden import labels
 from golden.batches import Mixes, augment, to_codes
 from golden.checkpoint import load_best, predict, save, save_best
 from golden.figures import correlation
-from golden.model import Variant, calibrate, paper_network, start_at
+from golden.model import Variant, paper_network, prepare
 from golden.network import refuse
 from golden.quantise import QuantConv2d
 
@@ -52,8 +52,8 @@ class TrainOptions:
     beta
         Steepness of the surrogate derivative.
     warm
-        `best.pt` of a training whose weights are the start, or None; if it is a float one, its
-        pre-activations are scaled as for a fresh start.
+        `best.pt` of a training whose weights are the start, or None; what comes from the other
+        variant is prepared as a fresh start is.
     teacher
         `best.pt` of a float training whose predictions are half of the target, or None.
     seed
@@ -157,15 +157,13 @@ class Training:
         rng = np.random.default_rng([o.seed, 1])
         mels, targets = self.train.take(np.arange(min(256, self.train.refresh())))
         codes = to_codes(augment(mels, self.front_end.floor, rng), self.front_end)
-        binary = False
+        tuned = False
         if o.warm is not None:
             warm = load_best(o.warm)[0]
             self.network.load_state_dict(warm.state_dict(), strict=False)
-            binary = isinstance(warm.get_submodule("conv1"), QuantConv2d)
-        if o.variant == "bam8" and not binary:
-            calibrate(self.network, codes)
-        if o.warm is None:
-            start_at(self.network, float(targets.mean()))
+            tuned = isinstance(warm.get_submodule("conv1"), QuantConv2d) == (o.variant == "bam8")
+        if not tuned:
+            prepare(self.network, codes, targets)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = None
         if o.teacher is not None:

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from golden import batches, checkpoint, evaluate, labels, mixing, netfile, testlist, train
 from golden import front_end as ears
-from golden.model import paper_network
 from golden.torch_engine import TorchEngine
 from golden.train import Training, TrainOptions
 
@@ -162,7 +161,7 @@ def test_a_float_training_warms_and_teaches_a_binary_one(options: TrainOptions) 
     training.start()
     floats = checkpoint.load_best(best)[0].state_dict()
     taken = training.network.state_dict()["conv1.weight"].flatten(1)
-    # Calibration scales a kernel by a number per output, and does nothing else to it.
+    # Preparing scales a kernel by a number per output, and does nothing else to it.
     ratio = taken / floats["conv1.weight"].flatten(1)
     assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio), rtol=1e-3)
     assert train.train(second).is_file()
@@ -216,13 +215,6 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None)
     with pytest.raises((FileNotFoundError, ValueError), match=r"best\.pt: ") as caught:
         checkpoint.load_best(path)
     assert "\n" not in str(caught.value)
-
-
-def test_the_variants_share_their_names() -> None:
-    floats = {name for name, _ in paper_network("float").named_parameters()}
-    assert floats == {name for name, _ in paper_network("bam8").named_parameters()}
-    parameters = paper_network("bam8").parameters()
-    assert sum(p.numel() for p in parameters) == 45_697
 
 
 def test_evaluating_on_a_made_list(options: TrainOptions, tmp_path: Path) -> None:
