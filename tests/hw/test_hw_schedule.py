@@ -41,11 +41,13 @@ class Play:
 
     def __init__(self, plan, instructions):
         self.plan = plan
+        self.sends = any(each["op"] == Op.READ for each in instructions)
         self.instructions = instructions
         self.maps = [{} for _ in plan.rings]  # frame by slot
         self.groups_done = [0] * len(plan.stages)
         self.blocks_done = [0] * len(plan.stages)
         self.limit = self.waited = 0
+        self.unsent = []  # frames that a run wrote and no READ has sent yet
 
     def frames_of_codes(self, count):
         frame_words = self.plan.rings[0].frame_words
@@ -68,8 +70,12 @@ class Play:
                 assert self.waited < waited <= self.limit, "waits for what it does not accept"
                 self.waited = waited
             elif each["op"] == Op.RUN:
+                assert not self.unsent, "a map is sent before the next run"
                 self.one(next(runs))
+            elif each["op"] == Op.READ:
+                self.send(each)
         assert next(runs, None) is None
+        assert not self.unsent
         assert self.limit == frames  # else the packet of codes would never end
         for stage, done in zip(plan.stages, self.groups_done, strict=True):
             assert done == stage.groups
@@ -106,6 +112,21 @@ class Play:
             assert (begin, end) == (run.first, run.first + run.groups)
         for frame in range(begin, end):
             self.maps[run.stage + 1][frame % out.frames] = frame
+        ahead = plan.stages[run.stage + 1 :]
+        if self.sends and ahead and ahead[0].number != stage.number:
+            self.unsent = [(run.stage + 1, frame) for frame in range(begin, end)]
+
+    def send(self, read):
+        """A READ sends the frames just written, in order, each still in its slot."""
+        number, _ = self.unsent[0]
+        ring = self.plan.rings[number]
+        assert read["layer"] == self.plan.stages[number - 1].number
+        slot, rest = divmod(read["start"] - ring.base, ring.frame_words)
+        count, more = divmod(read["count"], ring.frame_words)
+        assert rest == more == 0
+        assert slot + count <= ring.frames
+        for at in range(slot, slot + count):
+            assert (number, self.maps[number].get(at)) == self.unsent.pop(0)
 
 
 @pytest.mark.parametrize("maps", [False, True])
