@@ -58,9 +58,10 @@ def test_a_prepared_network_predicts_the_mean(variant: str) -> None:
     torch.manual_seed(1)
     network, targets = paper_network(variant), torch.linspace(1, 4, 12)  # type: ignore[arg-type]
     prepare(network, codes(), targets)
-    guess = network(codes()).detach()
+    with torch.no_grad():
+        guess = network(codes())
     assert float(guess.mean()) == pytest.approx(2.5, abs=0.05)
-    assert float(guess.std()) == pytest.approx(float(targets.std()) / 3, rel=0.2)
+    assert float(guess.std()) == pytest.approx(float(targets.std()) / 3, rel=0.4)
 
 
 def test_a_prepared_network_has_nothing_stuck() -> None:
@@ -69,7 +70,7 @@ def test_a_prepared_network_has_nothing_stuck() -> None:
     prepare(network, codes(), torch.linspace(1, 4, 12))
     x = codes()
     for name, layer in network.eval().named_children():
-        x = layer(x)
+        x = layer(x).detach()
         if isinstance(layer, Step | QuantReLU):
             on = (x > 0).float().transpose(0, 1).flatten(1).mean(1)
             assert 0 < float(on.min()) <= float(on.max()) < 1, name
