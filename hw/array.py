@@ -4,14 +4,11 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.cells.gated import GatedCell
+from hw.cell_kinds import CELLS
 from hw.column import Column, lane_delay, sum_latency
 from hw.config import Config
 from hw.emit import once
 from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
-
-CELLS: dict[str, type[GatedCell]] = {"gated": GatedCell}
-"""The cells by name; a new one is its own file and a line here."""
 
 
 class Array(wiring.Component):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from functools import cached_property
 
+from hw.cell_kinds import CELLS
 from hw.words import bits_for, sum_bits
 
 GREATEST = {  # field widths of the program, see `hw.program`
@@ -47,7 +48,7 @@ class Config:
     program_words
         Depth of the program memory, 32-bit words.
     cell
-        Kind of the cell, a name of `hw.array.CELLS`.
+        Kind of the cell, a name of `hw.cell_kinds.CELLS`.
     """
 
     lanes: int
@@ -92,8 +93,8 @@ class Config:
                 f"acc_bits must be at least {self.array_sum_bits}, what the array's own sums"
                 f" take, not {self.acc_bits}",
             )
-        if self.cell not in CELL_KINDS:
-            broken.append(f"cell must be one of {', '.join(CELL_KINDS)}, not {self.cell!r}")
+        if self.cell not in CELLS:
+            broken.append(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
         if broken:
             raise ConfigError("configuration: " + "; ".join(broken))
 
@@ -138,8 +139,6 @@ class Config:
             "program": self.program_words * 32,
         }
 
-
-CELL_KINDS = ("gated",)
 
 PRESETS = {
     "tiny": Config(
