@@ -94,8 +94,7 @@ def verify(args: argparse.Namespace) -> int:
         seconds = None if network.front_end is None else network.front_end.clip_seconds
         report.verification(found, predict(network, config), len(windows), seconds)
     if found.first is not None:
-        at, difference = found.first
-        _note(f"first difference: {windows[at].origin}, {difference}")
+        _note(f"first difference: {windows[found.first[0]].origin}, {found.first[1]}")
     if found.cycles != found.estimated_cycles:
         _note(f"cycles must be {found.estimated_cycles} as estimated, not {found.cycles}")
     return 0 if found.good else 1
@@ -195,8 +194,9 @@ def bench(args: argparse.Namespace) -> int:
     """Measure the figures of README.md anew; takes minutes, prints JSON."""
     from boards.figures import measure
 
-    _json(measure(_note))
-    return 0
+    figures = measure(_note)
+    _json(figures)
+    return 1 if None in figures.values() else 0
 
 
 def _network(args: argparse.Namespace) -> "Network":

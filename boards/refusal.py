@@ -6,7 +6,6 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, ValueError | TypeError | OSError):
         return 2
     if isinstance(error, RuntimeError):
-        from boards.figures import BenchError
         from hw.lower import ReplyError
         from sim.build import BuildError
         from sim.simulation import SimulationError
@@ -14,7 +13,7 @@ def exit_code(error: Exception) -> int | None:
 
         if isinstance(error, ToolError | BuildError):
             return 2
-        if isinstance(error, SimulationError | ReplyError | BenchError):
+        if isinstance(error, SimulationError | ReplyError):
             return 1
     return None
 
