@@ -197,6 +197,7 @@ async def refuses_and_goes_on(dut: Any) -> None:
     """What is unknown, too short, too long, out of range or untimely gets an error code."""
     accelerator = await machine(dut)
     config = accelerator.config
+    over = 2 + -(-config.columns // 4)  # words: the address, one row, and one word more
     ok, error = Reply.OK << 24, Reply.ERROR << 24
     hello = [ok | Command.HELLO, MAGIC]
     refused = [
@@ -219,6 +220,7 @@ async def refuses_and_goes_on(dut: Any) -> None:
         (Error.RANGE, [header(Command.PROGRAM, 2), config.program_words, 0]),
         (Error.RANGE, [header(Command.PROGRAM, 2), 1 << 16, 0]),
         (Error.RANGE, [header(Command.WEIGHTS, 2), config.weight_rows, 0]),
+        (Error.RANGE, [header(Command.WEIGHTS, over), config.weight_rows - 1, *[0] * (over - 1)]),
         (Error.IDLE, [header(Command.CODES, 2), 0, 0]),
     ]
     for code, words in refused:

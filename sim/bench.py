@@ -9,7 +9,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from sim.build import Design
-from sim.checker import Rule, StreamChecker
+from sim.checker import StreamChecker
+from sim.rules import Rule
 
 WORD = data.StructLayout({"data": 32, "last": 1})
 """Payload of the accelerator's streams: a word, and whether it ends its packet."""
@@ -151,12 +152,6 @@ class Bench(Component):
             m.d.sync += o_word.eq(Cat(dut.o.payload.as_value(), ~o_word[-1]))
         m.d.comb += [self.i_taken.eq(i_taken), self.o_word.eq(o_word)]
         return m
-
-
-def describe_fault(fault: int) -> str:
-    """Name the rules that `fault` of a `Bench` says are broken, by stream."""
-    parts = {"i": fault & (2 ** len(Rule) - 1), "o": fault >> len(Rule)}
-    return "; ".join(f"stream {k}: {Rule.describe(v)}" for k, v in parts.items() if v)
 
 
 def design(verilog_text: str, name: str, opaque: tuple[str, ...] = ()) -> Design:

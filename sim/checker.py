@@ -1,28 +1,11 @@
 """A passive checker of the rules that every stream keeps, with a sticky verdict."""
 
-from enum import IntFlag
 from typing import Any
 
 from amaranth.hdl import Module, ResetSignal, Shape, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-
-class Rule(IntFlag):
-    """The rules of a stream; a set bit of `fault` is a broken one."""
-
-    HELD = 1
-    """`valid` stays until the payload is taken."""
-    STEADY = 2
-    """The payload does not change while it waits."""
-    QUIET_RESET = 4
-    """`valid` is low in reset, so that nothing is transferred."""
-    CLEAN_START = 8
-    """`valid` is low in the first cycle after reset."""
-
-    @staticmethod
-    def describe(fault: int) -> str:
-        """Name the rules that `fault` says are broken."""
-        return ", ".join(rule.name or "" for rule in Rule if fault & rule) or "none"
+from sim.rules import Rule
 
 
 class StreamChecker(Component):

@@ -7,8 +7,8 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, First, Timer, ValueChange
 
-from sim.bench import describe_fault
 from sim.job import Phase, Played
+from sim.rules import describe_fault
 from sim.streams import PERIOD, Sink, Source, cycle_now
 
 RESET_CYCLES = 3

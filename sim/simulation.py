@@ -83,7 +83,9 @@ def run_module(
         raise SimulationError("; ".join(failed) or f"{model.top} must pass, not give {status}")
 
 
-def run(model: Model, job: Job, *, waves: Path | None = None) -> Result:
+def run(
+    model: Model, job: Job, *, waves: Path | None = None, plusargs: tuple[str, ...] = (),
+) -> Result:
     """Play `job` on `model`.
 
     Parameters
@@ -95,6 +97,8 @@ def run(model: Model, job: Job, *, waves: Path | None = None) -> Result:
     waves
         Waveform to write (VCD), from cycle `job.waves_first` to the end; needs a model built
         with waves.
+    plusargs
+        Of the simulator, each with its plus sign.
 
     Raises
     ------
@@ -103,9 +107,8 @@ def run(model: Model, job: Job, *, waves: Path | None = None) -> Result:
     """
     keep = os.environ.get("BAMBINO_KEEP")  # a folder that keeps jobs, results and logs
     folder = Path(tempfile.mkdtemp(prefix="simulation.", dir=keep))
-    plusargs: tuple[str, ...] = ()
     if waves is not None:
-        plusargs = (f"+waves_first={job.waves_first or 0}", "+waves_file=waves.vcd")
+        plusargs += (f"+waves_first={job.waves_first or 0}", "+waves_file=waves.vcd")
     try:
         save_job(job, folder / "job.npz")
         run_module(

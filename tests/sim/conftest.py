@@ -135,7 +135,7 @@ def make_loopback() -> Callable[[], Loopback]:
 MACHINES = {
     "tiny": preset("tiny"),
     "odd": Config(
-        lanes=6, columns=5, groups=3, acc_bits=25, strip=5, code_words=5000, map_words=6000,
+        lanes=6, columns=5, groups=3, acc_bits=25, strip=5, code_words=700, map_words=6000,
         weight_rows=30000, partial_sums=200, program_words=4000,
     ),
     "thin": Config(
@@ -143,16 +143,16 @@ MACHINES = {
         weight_rows=65000, partial_sums=600, program_words=16000,
     ),
     "seven": Config(
-        lanes=7, columns=3, groups=7, acc_bits=24, strip=3, code_words=6000, map_words=6000,
+        lanes=7, columns=3, groups=7, acc_bits=24, strip=3, code_words=900, map_words=6000,
         weight_rows=30000, partial_sums=97, program_words=4000,
     ),
     "wide": Config(
-        lanes=12, columns=20, groups=4, acc_bits=26, strip=16, code_words=6000, map_words=6000,
+        lanes=12, columns=20, groups=4, acc_bits=26, strip=16, code_words=1500, map_words=6000,
         weight_rows=9000, partial_sums=300, program_words=4000,
     ),
 }
 """Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
-one group and many."""
+one group and many, code memories that hold a clip and others through which it passes."""
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,10 @@ import pytest
 from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
-from sim.bench import Bench, describe_fault
-from sim.checker import Rule, StreamChecker
+from sim.bench import Bench
+from sim.checker import StreamChecker
 from sim.job import Job, Phase
+from sim.rules import Rule, describe_fault
 from sim.simulation import SimulationError, run
 
 WAIT, MOVE, QUIET, RESET = (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1)

@@ -1,0 +1,62 @@
+"""Random networks on machines of many shapes: the same bits and, exactly, the cycles predicted."""
+
+from itertools import cycle, islice
+
+import numpy as np
+import pytest
+
+from golden.random_networks import random_codes, random_network
+from golden.torch_engine import TorchEngine
+from golden.trace import compare
+from hw.estimate import estimate
+from hw.lower import lower
+from hw.plan import FitError
+
+pytestmark = pytest.mark.cosim
+
+NETWORKS = {"tiny": 50, "odd": 50, "thin": 15, "seven": 40, "wide": 50}
+"""How many, by machine: together 205."""
+
+
+def fitting(config, count, seed):
+    """Draw `count` networks that fit; return them lowered without and with maps."""
+    rng = np.random.default_rng(seed)
+    found, refused = [], 0
+    sizes = ("tiny", "small", "wide") if config.columns > 1 else ("tiny",)
+    for size in cycle(sizes):
+        network = random_network(rng, size=size)
+        codes = random_codes(rng, network)
+        try:
+            pair = lower(network, config), lower(network, config, maps=True)
+        except FitError:
+            refused += 1
+            assert refused < 10 * count, "most networks must fit"
+            continue
+        found.append((network, codes, pair))
+        if len(found) == count:
+            return found
+    raise AssertionError
+
+
+def test_two_hundred_are_drawn():
+    assert sum(NETWORKS.values()) >= 200
+
+
+@pytest.mark.parametrize("machine", NETWORKS)
+def test_bits_and_cycles_are_those_predicted(engines, machine):
+    engine = engines(machine)
+    found = fitting(engine.config, NETWORKS[machine], seed=len(machine))
+    work = [(lowered, [codes]) for _, codes, pair in found for lowered in pair]
+    traces = iter(engine.predict_lowered(work))
+    for number, (network, codes, _) in enumerate(found):
+        (plain,), (mapped,) = islice(traces, 2)
+        expected = TorchEngine().predict(network, codes)
+        predicted = estimate(network, engine.config)
+        shapes = [layer.weights.shape for layer in network.layers]
+        where = f"network {number}: {network.input_shape}, {shapes}"
+        assert compare(network, expected, mapped).first is None, where
+        assert np.array_equal(plain.raw, expected.raw), where
+        assert plain.cycles == predicted.cycles, where
+        assert plain.load_cycles == predicted.load_cycles, where
+        assert sum(layer.cycles for layer in predicted.layers) <= predicted.cycles
+        assert mapped.cycles >= plain.cycles
