@@ -51,6 +51,13 @@ def test_a_manifest_tells_all_that_a_host_needs(config):
     assert found["errors"] == {"UNKNOWN": 1, "LENGTH": 2, "RANGE": 3, "BUSY": 4, "IDLE": 5}
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Spare the generator where the text does not matter."""
+    monkeypatch.setattr(module, "Accelerator", lambda config: None)
+    monkeypatch.setattr(module, "to_verilog", lambda component: "module x; endmodule\n")
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -70,7 +77,7 @@ def test_the_same_machine_gives_the_same_files(tmp_path):
     assert b"\r" not in one["accelerator.v"]
 
 
-def test_files_that_are_there_are_replaced_as_a_whole(tmp_path):
+def test_files_that_are_there_are_replaced_as_a_whole(tmp_path, quick):
     (tmp_path / "accelerator.v").write_text("old\n" * 9)
     generate(SMALLEST, tmp_path)
     assert sorted(contents(tmp_path)) == ["accelerator.v", "manifest.json"]
@@ -89,7 +96,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, quick):
     tmp_path.chmod(0o555)
     with pytest.raises(PermissionError):
         generate(SMALLEST, tmp_path)
@@ -114,7 +121,7 @@ class Full:
 
 
 @pytest.mark.parametrize("good", [0, 1])
-def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, good):
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, quick, good):
     """Also when the first of the two files still had its place: they belong together."""
     (tmp_path / "manifest.json").write_text("before")
     (tmp_path / "accelerator.v").write_text("before, too")
@@ -130,7 +137,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, good):
     assert contents(tmp_path) == {"manifest.json": b"before", "accelerator.v": b"before, too"}
 
 
-def test_what_cannot_be_renamed_is_not_left_beside(tmp_path):
+def test_what_cannot_be_renamed_is_not_left_beside(tmp_path, quick):
     (tmp_path / "accelerator.v").mkdir()
     (tmp_path / "accelerator.v" / "kept").write_text("mine")
     with pytest.raises(OSError, match=r"accelerator\.v"):

@@ -103,10 +103,10 @@ def runs(small_networks, config, listing):
     found = []
     for network in small_networks:
         found += runs_of(network, config, listing)
-    short = [each for each in found if sum(1 for _ in walk(*each[:2], [1] * 99999)) < 400]
+    short = [each for each in found if sum(1 for _ in walk(*each[:2], [1] * 99999)) < 300]
     codes = [each for each in short if each[2]["fields"]["codes"]]
     maps = [each for each in short if not each[2]["fields"]["codes"]]
-    return codes[:5] + maps[:: max(1, len(maps) // 9)]
+    return codes[:4] + maps[:: max(1, len(maps) // 6)]
 
 
 def run_fields(entry):
