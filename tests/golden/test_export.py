@@ -11,7 +11,7 @@ from torch import nn
 
 from golden.blocks import ExportError
 from golden.export import compare_float, export
-from golden.model import calibrate, paper_network
+from golden.model import paper_network, prepare
 from golden.network import Network, NetworkError, Requantise, Threshold
 from golden.quantise import (
     GlobalMaxPool2d,
@@ -54,7 +54,7 @@ def balance(*parts: nn.Module) -> nn.Sequential:
 def test_the_network_of_the_paper_gives_the_same_bits_as_its_float_form() -> None:
     module = paper_network()
     codes = torch.randint(0, 256, (2, 1, 120, 249), dtype=torch.uint8)
-    calibrate(module, codes)
+    prepare(module, codes, torch.tensor([1.5, 3.5]))
     network = export(module, codes.numpy(), about={"origin": "a test"})
     assert [layer.name for layer in network.layers] == [
         "conv1", "conv2", "conv3", "conv4", "dense1", "dense2", "dense3",
