@@ -45,7 +45,7 @@ WAVES_HELP = "where to write the cycles around the first difference, if there is
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
-DATA, BUILT = Path("../shared/data"), Path("build")
+DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
 
 
 class Parser(argparse.ArgumentParser):
