@@ -14,9 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from golden import labels
+from golden import labels, netfile
 from golden.batches import Mixes, augment, to_codes
 from golden.checkpoint import load_best, predict, save, save_best
+from golden.export import export
 from golden.figures import correlation
 from golden.model import Variant, paper_network, prepare
 from golden.network import refuse
@@ -47,10 +48,8 @@ class TrainOptions:
         Passes over `mixes` draws.
     batch
         Mixes per step.
-    rate
-        Peak learning rate (Adam, linear warm-up, cosine to zero).
-    beta
-        Steepness of the surrogate derivative.
+    rate, beta
+        Peak learning rate (Adam, warm-up, cosine to zero); steepness of the surrogate derivative.
     warm
         `best.pt` of a training whose weights are the start, or None; what comes from the other
         variant is prepared as a fresh start is.
@@ -60,10 +59,8 @@ class TrainOptions:
         Of mixes, start and order.
     device
         Torch device, ``"cpu"`` or ``"cuda"``.
-    threads
-        Torch threads; 0: torch's choice.
-    processes
-        Processes that mix and label.
+    threads, processes
+        Torch threads (0: torch's choice); processes that mix and label.
     resume
         Go on from the checkpoint in `out`, if there is one.
     """
@@ -140,13 +137,14 @@ class Training:
         """Label in the background what the cache lacks; wait for what a start needs."""
         self.labeller.start()
         with self.console.status("labelling the first mixes"):
-            self.train.refresh()
-            self.valid.refresh()
-            while not (self.valid.complete and self.train.statistics_ready):
+            while not self._ready():
                 self.labeller.check()
                 time.sleep(0.5)
-                self.train.refresh()
-                self.valid.refresh()
+
+    def _ready(self) -> bool:
+        self.train.refresh()
+        self.valid.refresh()
+        return self.valid.complete and self.train.statistics_ready
 
     def start(self) -> None:
         """Build network, optimiser and teacher; read the checkpoint where there is one."""
@@ -300,9 +298,6 @@ def train(options: TrainOptions) -> Path:
     best = options.out / BEST
     if options.variant == "float":
         return best
-    from golden import netfile
-    from golden.export import export
-
     network, front_end = load_best(best)
     example = training.valid_codes[:1].cpu()
     exported = export(network, example, names=["pesq"], front_end=front_end)
