@@ -21,7 +21,7 @@ MACHINES = {
         map_words=64,
     )
     for lanes, columns, groups in (
-        (1, 2, 1), (6, 5, 3), (10, 1, 2), (16, 3, 8),
+        (1, 2, 1), (6, 5, 3), (16, 3, 8),
     )
 }
 

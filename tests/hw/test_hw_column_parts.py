@@ -159,7 +159,7 @@ def outputs(rows, seen):
 
 
 WIDTHS = [
-    Config(lanes=2, columns=1, acc_bits=bits) for bits in (10, 16, 23, 24, 32)
+    Config(lanes=2, columns=1, acc_bits=bits) for bits in (10, 23, 32)
 ]
 
 
