@@ -173,7 +173,7 @@ def test_a_planted_fault_is_found(listing, fault):
         Play(plan, instructions).run()
 
 
-def test_rings_do_not_overlap():
+def test_rings_do_not_overlap_and_are_as_long_as_any_step():
     fitted = 0
     for _, network, config in drawn(80):
         try:
@@ -187,7 +187,9 @@ def test_rings_do_not_overlap():
         assert rings[0].base == 0
         assert rings[-1].end == plan.map_words <= config.map_words
         assert plan.rings[0].size <= config.code_words
-        for stage in plan.stages:
+        for stage, ring in zip(plan.stages, plan.rings, strict=False):
+            # The walker brings an address back by one ring, so no step may go further than that.
+            assert max(stage.frame_inc, stage.layer.kernel[1]) <= ring.frames
             if len(stage.passes) > 1:
                 assert stage.block_groups * stage.group_pixels <= config.partial_sums
             assert stage.block_groups >= 1
