@@ -25,7 +25,7 @@ Simulator = Literal["verilator", "icarus"]
 Report = Callable[[str], None]
 
 TIMESCALE = ("1ns", "1ps")
-_LAYOUT = "1"  # of a cache entry; a new number forgets all models
+_LAYOUT = "2"  # of a cache entry; a new number forgets all models
 _RUNTIME = "module runtime(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule\n"
 _WAVES = """
 module bambino_waves(input clk);
@@ -172,8 +172,9 @@ def _build_verilator(folder: Path, design: Design, waves: bool) -> None:
 
 
 def _build_icarus(folder: Path, design: Design) -> None:
+    """Build with Icarus, which runs an `always @*` of which no input ever changes not even once."""
     source = folder / f"{design.top}.v"
-    source.write_text(design.verilog, encoding="utf-8")
+    source.write_text(design.verilog.replace("always @*", "always_comb"), encoding="utf-8")
     with _log_on_failure(design.top, folder / "build.log"):
         Icarus().build(
             sources=[source],

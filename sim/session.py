@@ -54,6 +54,7 @@ class Session:
         gaps, stalls = np.random.default_rng(seed).spawn(2)
         self._source = Source(dut, gap, gaps)
         self._sink = Sink(dut, stall, stalls)
+        dut.rst.value = 1
 
     async def start(self) -> None:
         """Start the clock, reset the design, listen."""

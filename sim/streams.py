@@ -31,7 +31,8 @@ class Source:
     def __init__(self, dut: Any, gap: float, rng: np.random.Generator) -> None:
         self._dut, self._gap, self._rng = dut, gap, rng
         self.cycles: list[int] = []
-        dut.i_valid.value = 0
+        for port in (dut.i_valid, dut.i_data, dut.i_last):  # undriven is X in Icarus
+            port.value = 0
 
     async def send(self, packets: tuple[Words, ...]) -> None:
         """Send `packets` back to back; `cycles` grows with each word accepted."""
