@@ -92,8 +92,8 @@ def split(recordings: tuple[Recording, ...]) -> dict[Split, tuple[Recording, ...
     """Part `recordings` by group: no speaker and no noise recording stands on two sides.
 
     Within each set the groups are shuffled by a fixed seed; `TEST_SHARE` of them go to the test,
-    `VALID_SHARE` of the speakers (of the noises, as many as for the test is too dear: a tenth)
-    to validation. Sets without speakers' names and room responses train only.
+    `VALID_SHARE` of the speakers and twice that of the noises to validation, the rest trains.
+    Sets of fewer than three groups (those without speakers' names) and room responses train only.
     """
     sides: dict[Split, set[str]] = {"train": set(), "valid": set(), "test": set()}
     by_set: dict[str, set[str]] = {}

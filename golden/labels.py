@@ -6,9 +6,11 @@ alone, so that any number of processes, killed and started again, makes the same
 
 import json
 import os
+import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +160,8 @@ class Labeller:
             return
         label(*probe())
         sides = data.split(data.read_manifest(self._folder))
-        threading.Thread(target=self._work, args=(sides,), daemon=True).start()
+        work = threading.Thread(target=self._work, args=(sides,), name="labeller", daemon=True)
+        work.start()
 
     def check(self) -> None:
         """Raise what has gone wrong since."""
@@ -166,29 +169,32 @@ class Labeller:
             raise self._failure
 
     def stop(self) -> None:
-        """End after the shards in hand, at most two a process."""
+        """End after the shards in hand, one a process."""
         self._stop.set()
 
     def _work(self, sides: dict[data.Split, tuple[data.Recording, ...]]) -> None:
-        waiting: set[Future[Path]] = set()
+        missing, waiting = iter(self._missing), set[Future[Path]]()
         try:
-            with ProcessPoolExecutor(self._processes) as pool:
-                for split, number in self._missing:
-                    if self._stop.is_set():
-                        break
-                    waiting.add(pool.submit(
-                        make_shard,
-                        self._folder, self._cache, sides[split], split, self._seed, number,
-                    ))
-                    # Few in hand at a time: so that stopping does not wait for the rest.
-                    if len(waiting) >= 2 * self._processes:
-                        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                        for future in done:
-                            future.result()
-                for future in waiting:
-                    future.result()
+            with ProcessPoolExecutor(self._processes, initializer=_ignore_interrupts) as pool:
+                while not self._stop.is_set():
+                    for split, number in islice(missing, self._processes - len(waiting)):
+                        waiting.add(pool.submit(
+                            make_shard,
+                            self._folder, self._cache, sides[split], split, self._seed, number,
+                        ))
+                    if not waiting:
+                        return
+                    done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                pool.shutdown(cancel_futures=True)
         except Exception as error:
             self._failure = error
+
+
+def _ignore_interrupts() -> None:
+    """Leave it to the process that the user interrupts to end this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def probe() -> tuple[mixing.Samples, mixing.Samples]:

@@ -70,8 +70,8 @@ class TrainOptions:
     cache: Path | None = None
     variant: Variant = "bam8"
     mixes: int = 20000
-    epochs: int = 30
-    batch: int = 64
+    epochs: int = 12
+    batch: int = 32
     rate: float = 2e-3
     beta: float = 1.0
     warm: Path | None = None
@@ -245,7 +245,8 @@ class Training:
         }
         with (o.out / HISTORY).open("a") as file:
             file.write(json.dumps(row) + "\n")
-        self.console.print(" · ".join(f"{name} {value}" for name, value in row.items()))
+        line = " · ".join(f"{name} {value}" for name, value in row.items())
+        self.console.print(line, soft_wrap=True)
         if pcc > self.best:
             self.best = pcc
             save_best(

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +68,31 @@ def test_shards_depend_on_seed_and_number_alone(options: TrainOptions, tmp_path:
     assert not np.array_equal(first, shard("b", 1, 2))
     assert not np.array_equal(first, shard("b", 2, 1))
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_stopped_labeller_leaves_the_rest(options: TrainOptions, tmp_path: Path) -> None:
+    labeller = labels.Labeller(options.data, tmp_path, {"train": 400}, 1, 1)
+    labeller.start()
+    (thread,) = (t for t in threading.enumerate() if t.name == "labeller")
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.npz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    labeller.stop()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+    labeller.check()
+    assert 1 <= len(list(tmp_path.rglob("*.npz"))) < 400 // SHARD
+
+
+def test_what_fails_in_the_background_is_raised(options: TrainOptions, tmp_path: Path) -> None:
+    (tmp_path / "train-1").write_text("where a folder must be")
+    labeller = labels.Labeller(options.data, tmp_path, {"train": SHARD}, 1, 1)
+    labeller.start()
+    (thread,) = (t for t in threading.enumerate() if t.name == "labeller")
+    thread.join(timeout=60)
+    with pytest.raises(OSError, match="train-1"):
+        labeller.check()
 
 
 def test_a_changed_level_is_that_of_the_changed_samples() -> None:
