@@ -6,7 +6,7 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, ValueError | TypeError | OSError):
         return 2
     if isinstance(error, RuntimeError):
-        from hw.lower import ReplyError
+        from hw.replies import ReplyError
         from sim.build import BuildError
         from sim.simulation import SimulationError
         from sim.toolchain import ToolError

@@ -155,7 +155,7 @@ class Accelerator(wiring.Component):
             array.mode.codes.eq(sequencer.layer.codes),
             array.mode.bits.eq(sequencer.layer.bits),
             array.mode.raw.eq(sequencer.layer.raw),
-            array.mode.planes.eq(sequencer.layer.out_planes),
+            array.mode.planes.eq(sequencer.layer.out_planes),  # raw has more, and is not clipped
             end_steps.ends.eq(walker.ends),
             end_steps.steps.eq(sequencer.layer.steps),
             end_steps.planes.eq(sequencer.layer.out_planes),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.config import Config
 from hw.ingest import COUNT_BITS
 from hw.packets import HEADER, MAGIC, STREAM, Command, Error, Reply
+from hw.program import REACH
 from hw.tokens import write_token
 
 
@@ -95,14 +96,14 @@ class Commander(wiring.Component):
         column = Signal(range(config.columns))
         row, next_row = Signal(17), Signal(17)  # of the byte that is written, and of the next
         taken = self.i.valid & self.i.ready
-        whole = self.i.p.last == (left == 1)  # neither ends before the other
+        in_step = self.i.p.last == (left == 1)  # packet and count end together
 
         def leave(state: str) -> None:
             """After a word of the payload: the next state, or the reply, or an error."""
             m.next = state
             with m.If(self.i.p.last):
                 m.next = "REPLY"
-            with m.If(~whole):
+            with m.If(~in_step):
                 refuse(Error.LENGTH)
 
         def refuse(why: Error) -> None:
@@ -183,13 +184,15 @@ class Commander(wiring.Component):
                     leave("SIZE")
                     with m.If(self.i.p.last):
                         refuse(Error.LENGTH)
+                    with m.Elif((word == 0) | (word[COUNT_BITS:] != 0)):
+                        refuse(Error.RANGE)
             with m.State("SIZE"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
                     m.next = "REPLY"
-                    with m.If(~self.i.p.last | ~whole):
+                    with m.If(~self.i.p.last | ~in_step):
                         refuse(Error.LENGTH)
-                    with m.Elif((word == 0) | (word > config.code_words)):
+                    with m.Elif((word == 0) | (word > min(config.code_words, REACH - 1))):
                         refuse(Error.RANGE)
                     with m.Else():
                         m.d.comb += self.start.eq(1)

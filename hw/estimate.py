@@ -10,10 +10,11 @@ from typing import Any
 from golden.network import Network
 from hw.column import END_DELAY, sum_latency
 from hw.config import GREATEST, Config
+from hw.fit import FitError
 from hw.loader import settle
 from hw.lower import program_words
 from hw.pass_fetch import PassFetch
-from hw.plan import FitError, Pass, Stage
+from hw.plan import Pass, Stage
 from hw.program import LAYER, RUN
 from hw.schedule import Run, Schedule, schedule
 from hw.walker import ENTRY_DELAY

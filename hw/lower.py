@@ -8,35 +8,12 @@ from numpy.typing import NDArray
 
 from golden.network import Network, Raw, Threshold
 from hw.config import Config
-from hw.packets import Command, Reply, header
-from hw.plan import FitError, Format, Ring, Stage
+from hw.fit import FitError, offsets
+from hw.packets import Command, Packet, header
+from hw.plan import Stage
 from hw.program import LAYER, PASS, READ, RESULT, RUN, SIMPLE, Op, words
-from hw.schedule import Run, Schedule, offsets, schedule
-
-Packet = NDArray[np.uint32]
-
-
-class ReplyError(RuntimeError):
-    """The machine answered something else than was due."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What a clip's replies say.
-
-    Parameters
-    ----------
-    outputs
-        Each layer's output, uint8 ``[channel, band, frame]``; empty if no maps were asked for.
-    raw
-        int32 ``[out]``.
-    cycles
-        From the first code accepted to the last raw word.
-    """
-
-    outputs: dict[str, NDArray[np.uint8]]
-    raw: NDArray[np.int32]
-    cycles: int
+from hw.replies import Answer, decode, pieces, run_pieces
+from hw.schedule import Run, Schedule, schedule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,77 +60,11 @@ class Lowered:
 
     def reply_count(self) -> int:
         """Packets that answer one clip, both OK included."""
-        return 2 + 1 + (len(self._reads()) if self.maps else 0)
+        return 2 + 1 + (len(pieces(self.schedule)) if self.maps else 0)
 
     def decode(self, replies: Iterable[Packet]) -> Answer:
-        """Return what the replies of one clip say, as they came.
-
-        Raises
-        ------
-        ReplyError
-            An error, or a packet that was not due.
-        """
-        reads = self._reads() if self.maps else []
-        pieces: dict[int, list[Packet]] = {}
-        raw = None
-        for reply in replies:
-            kind, value = int(reply[0]) >> 24, int(reply[0]) & 0xFFFFFF
-            if kind == Reply.OK:
-                continue
-            if kind == Reply.MAP and reads and value == reads[0][0]:
-                _, _, count = reads.pop(0)
-                if len(reply) != 1 + count * self._pieces:
-                    raise ReplyError(f"map of layer {value} must have {count} words")
-                pieces.setdefault(value, []).append(reply[1:])
-            elif kind == Reply.RESULT and not reads and raw is None:
-                raw = reply[1:].astype(np.uint32)
-            else:
-                raise ReplyError(f"reply {int(reply[0]):#010x} was not due")
-        network = self.schedule.network
-        if raw is None or len(raw) != len(network.raw.names) + 1:
-            raise ReplyError(f"the result must have {len(network.raw.names)} words and the cycles")
-        return Answer(
-            outputs={
-                network.layers[number].name: self._unpack(number, np.concatenate(found))
-                for number, found in pieces.items()
-            },
-            raw=raw[:-1].view(np.int32),
-            cycles=int(raw[-1]),
-        )
-
-    @property
-    def _pieces(self) -> int:
-        return -(-self.schedule.config.lanes // 32)
-
-    def _reads(self) -> list[tuple[int, int, int]]:
-        """Layer, first word and words of every piece of a map that is sent, in order."""
-        plan = self.schedule
-        reads = []
-        for step in plan.steps:
-            for run in step.runs:
-                reads += _reads(plan, run)
-        return reads
-
-    def _unpack(self, number: int, found: Packet) -> NDArray[np.uint8]:
-        """Return the output of a layer, from the words of its pixels in order."""
-        plan = self.schedule
-        network, config = plan.network, plan.config
-        channels, bands, frames = network.shapes[number + 1]
-        form = Format(
-            config=config,
-            channels=channels,
-            planes=network.layers[number].end.output_bits,
-        )
-        bits = np.unpackbits(found.astype("<u4").view(np.uint8), bitorder="little")
-        bits = bits.reshape(
-            frames, bands, form.rows, form.planes, config.row_words, self._pieces * 32,
-        )
-        weight = (1 << np.arange(form.planes)).astype(np.uint8)
-        out = np.empty((channels, bands, frames), np.uint8)
-        for channel in range(channels):
-            row, word, lane = form.place(channel)
-            out[channel] = (bits[:, :, row, :, word, lane] * weight).sum(2, dtype=np.uint8).T
-        return out
+        """Return what the replies of one clip say, see `hw.replies.decode`."""
+        return decode(self.schedule, replies, maps=self.maps)
 
 
 def lower(network: Network, config: Config, *, maps: bool = False) -> Lowered:
@@ -260,8 +171,14 @@ def _instructions(plan: Schedule, layers_at: list[int], *, maps: bool) -> list[i
                 program += words(SIMPLE, op=Op.LIMIT, count=accept * codes)
             first = False
             if maps:
-                for layer, start, count in _reads(plan, run):
-                    program += words(READ, op=Op.READ, layer=layer, start=start, count=count)
+                for piece in run_pieces(plan, run):
+                    program += words(
+                        READ,
+                        op=Op.READ,
+                        layer=piece.layer,
+                        start=piece.start,
+                        count=piece.words,
+                    )
         if first and step.accept > accept:
             accept = step.accept
             program += words(SIMPLE, op=Op.LIMIT, count=accept * codes)
@@ -325,19 +242,3 @@ def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
         groups=run.groups,
         out_start=out.at(run.written[0]),
     )
-
-
-def _reads(plan: Schedule, run: Run) -> list[tuple[int, int, int]]:
-    """Layer, first word and words of what a run wrote, in the pieces that the ring leaves."""
-    stage = plan.stages[run.stage]
-    ahead = plan.stages[run.stage + 1 :]
-    if not ahead or ahead[0].number == stage.number:
-        return []  # the raw result is no map, and pieces of a maximum are no output
-    ring: Ring = plan.rings[run.stage + 1]
-    frame, end = run.written
-    reads = []
-    while frame < end:
-        count = min(end - frame, ring.frames - frame % ring.frames)
-        reads.append((stage.number, ring.at(frame), count * ring.frame_words))
-        frame += count
-    return reads

@@ -6,7 +6,12 @@ holds the operation and the number of payload words, a reply's header its kind a
 
 from enum import IntEnum
 
+import numpy as np
 from amaranth.lib import data, stream
+from numpy.typing import NDArray
+
+Packet = NDArray[np.uint32]
+"""Words of one packet, outside the machine; `last` goes with the last one."""
 
 WORD = data.StructLayout({"data": 32, "last": 1})
 """Payload of both streams."""

@@ -9,6 +9,9 @@ from enum import IntEnum
 from amaranth.hdl import signed
 from amaranth.lib import data
 
+REACH = 1 << 16
+"""Addresses and counts of the program end below this."""
+
 
 class Op(IntEnum):
     """Operations of the program."""
@@ -84,7 +87,7 @@ PASS = data.StructLayout(
     },
 )
 
-READ = data.StructLayout({"layer": 28, "op": 4, "start": 16, "count": 16})
+READ = data.StructLayout({"layer": 24, "_0": 4, "op": 4, "start": 16, "count": 16})
 """Send `count` words of the map memory as one packet."""
 
 RESULT = data.StructLayout({"start": 16, "lane": 10, "first": 1, "last": 1, "op": 4})

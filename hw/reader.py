@@ -80,7 +80,7 @@ class Reader(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.read_go):
                     m.d.sync += [
-                        kind.eq(Cat(self.read.layer[:24], Const(Reply.MAP, 8))),
+                        kind.eq(Cat(self.read.layer, Const(Reply.MAP, 8))),
                         left.eq(self.read.count),
                         self.r_addr.eq(self.read.start),
                         is_result.eq(0),

@@ -23,7 +23,7 @@ from golden.vectors import read_vectors
 from hw.array import Array
 from hw.column import END_DELAY
 from hw.config import Config
-from hw.schedule import offsets
+from hw.fit import offsets
 from hw.tokens import end_token, load_token, mode_token, sum_token, write_token
 
 Bits = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from boards import refusal
 from golden.archive import pack, unpack
 from golden.netfile import checksum, save
 from golden.random_networks import tiny_network
-from hw.lower import ReplyError
+from hw.replies import ReplyError
 from sim.simulation import SimulationError
 from sim.toolchain import ToolError
 

@@ -199,6 +199,8 @@ REFUSED = {
     "start-address": (packet(Command.START, 0x10000, 10, 50), Error.RANGE),
     "start-no-ring": (packet(Command.START, 0, 10, 0), Error.RANGE),
     "start-ring": (packet(Command.START, 0, 10, 51), Error.RANGE),
+    "start-no-codes": (packet(Command.START, 0, 0, 50), Error.RANGE),
+    "start-codes": (packet(Command.START, 0, 1 << 28, 50), Error.RANGE),
     "codes-idle": (packet(Command.CODES, 1, 2), Error.IDLE),
     "codes-empty": (packet(Command.CODES), Error.LENGTH),
     "codes-no-payload": ([header(Command.CODES, 2)], Error.LENGTH),

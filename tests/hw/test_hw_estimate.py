@@ -11,8 +11,9 @@ from golden.network import Layer, Network, Raw, Requantise, Threshold
 from golden.random_networks import random_network, tiny_network
 from hw.config import PRESETS, Config
 from hw.estimate import _Clock, estimate
+from hw.fit import FitError
 from hw.lower import lower
-from hw.plan import FitError, Stage
+from hw.plan import Stage
 from hw.schedule import schedule
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from golden.network import Layer, Network, Raw, Threshold
 from hw.config import Config
+from hw.fit import FitError, accumulator_bits
 from hw.lower import lower
-from hw.plan import FitError
-from hw.schedule import accumulator_bits, schedule
+from hw.schedule import schedule
 
 
 def raw(outputs=1):

@@ -8,10 +8,12 @@ from golden.naive import NaiveEngine
 from golden.network import Threshold
 from golden.random_networks import random_codes, random_network, tiny_network
 from hw.config import PRESETS, Config
-from hw.lower import ReplyError, lower, program_words
+from hw.fit import FitError
+from hw.format import Format
+from hw.lower import lower, program_words
 from hw.packets import Command, Error, Reply, header
-from hw.plan import FitError, Format
 from hw.program import Op
+from hw.replies import ReplyError, pieces
 
 MACHINES = {
     "tiny": PRESETS["tiny"],
@@ -188,7 +190,8 @@ def replies_of(lowered, trace, cycles=4711):
     replies = [[header(Reply.OK, Command.START)]]
     sent = dict.fromkeys(range(len(plan.network.layers)), 0)
     if lowered.maps:
-        for number, _, count in lowered._reads():
+        for piece in pieces(plan):
+            number, count = piece.layer, piece.words
             layer = plan.network.layers[number]
             words = map_words(
                 config, layer.out_channels, layer.end.output_bits, trace.outputs[layer.name],

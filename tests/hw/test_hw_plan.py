@@ -8,7 +8,8 @@ import pytest
 from golden.network import Layer, Raw, Requantise, Threshold
 from golden.random_networks import random_network
 from hw.config import Config
-from hw.plan import Format, Ring, Stage
+from hw.format import Format, Ring
+from hw.plan import Stage
 from hw.schedule import schedule
 
 MACHINES = {

@@ -8,8 +8,8 @@ import pytest
 from golden.corners import corners
 from golden.random_networks import random_network, tiny_network
 from hw.config import PRESETS, Config
+from hw.fit import FitError
 from hw.lower import lower
-from hw.plan import FitError
 from hw.program import Op
 from hw.schedule import schedule
 

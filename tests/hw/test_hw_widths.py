@@ -6,7 +6,7 @@ import pytest
 from golden.corners import corners
 from golden.network import Layer, Threshold
 from golden.random_networks import random_network
-from hw.schedule import accumulator_bits, channel_ranges, offsets
+from hw.fit import accumulator_bits, channel_ranges, offsets
 
 
 def layers_of_many_networks():

@@ -12,8 +12,9 @@ from golden.torch_engine import TorchEngine
 from golden.trace import compare
 from hw.config import Config
 from hw.estimate import estimate
-from hw.lower import ReplyError, lower
-from hw.plan import FitError
+from hw.fit import FitError
+from hw.lower import lower
+from hw.replies import ReplyError
 from sim.engine import RtlEngine, clip_trace, load_time
 from sim.mutants import SWAPPED, plant
 from sim.simulation import SimulationError, run

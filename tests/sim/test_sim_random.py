@@ -9,8 +9,8 @@ from golden.random_networks import random_codes, random_network
 from golden.torch_engine import TorchEngine
 from golden.trace import compare
 from hw.estimate import estimate
+from hw.fit import FitError
 from hw.lower import lower
-from hw.plan import FitError
 
 pytestmark = pytest.mark.cosim
 
