@@ -11,10 +11,11 @@ from golden.trace import Trace
 from hw.accelerator import Accelerator
 from hw.config import Config
 from hw.emit import to_verilog
+from hw.estimate import estimate
 from hw.lower import Lowered, lower
 from hw.packets import Command, Error, Reply
 from sim import bench
-from sim.build import Design, Model, Report, Simulator, build, silent
+from sim.build import Design, Model, Report, build, silent
 from sim.job import Job, Phase, Played
 from sim.simulation import SimulationError, run
 
@@ -22,6 +23,11 @@ Codes = NDArray[np.uint8]
 
 TOP = "accelerator"
 START_WORDS = 4
+"""Of the packet that precedes the codes."""
+
+PATIENCE = 50
+"""How many times longer than estimated a phase may take; reading maps out takes its time."""
+
 INLINED = 1024
 """Lanes x columns up to which columns are inlined: it runs faster, and builds in a minute."""
 
@@ -53,8 +59,6 @@ class RtlEngine:
     ----------
     config
         The machine. Its model is built at the first prediction, or found in the cache.
-    simulator
-        ``"verilator"`` or ``"icarus"``.
     gap, stall
         Probability per cycle of a pause in what is sent and in what is taken; the results must
         not depend on it, the cycles do.
@@ -70,7 +74,6 @@ class RtlEngine:
         self,
         config: Config,
         *,
-        simulator: Simulator = "verilator",
         gap: float = 0.0,
         stall: float = 0.0,
         seed: int = 0,
@@ -79,7 +82,6 @@ class RtlEngine:
     ) -> None:
         self.config = config
         self.verilog = to_verilog(Accelerator(config), TOP) if verilog is None else verilog
-        self._simulator = simulator
         self._gap, self._stall, self._seed = gap, stall, seed
         self.report = report
 
@@ -97,7 +99,7 @@ class RtlEngine:
     @cached_property
     def model(self) -> Model:
         """The built model, built now or earlier."""
-        return build(self.design, simulator=self._simulator, report=self.report)
+        return build(self.design, report=self.report)
 
     def predict(self, network: Network, codes: Codes) -> Trace:
         """Evaluate `network` on `codes`, uint8 ``[channel, band, frame]``, with all its maps."""
@@ -163,7 +165,16 @@ class RtlEngine:
                 Phase(packets=tuple(lowered.clip_packets(clip)), replies=lowered.reply_count())
                 for clip in clips
             ]
-        return Job(phases=tuple(phases), gap=self._gap, stall=self._stall, seed=self._seed)
+        slowest = max(
+            (estimate(lowered.schedule.network, self.config) for lowered, _ in work),
+            key=lambda each: each.cycles + each.load_cycles,
+        )
+        running = (1 - self._gap) * (1 - self._stall)
+        timeout = PATIENCE * (slowest.cycles + slowest.load_cycles) / running
+        return Job(
+            phases=tuple(phases), gap=self._gap, stall=self._stall, seed=self._seed,
+            timeout=int(timeout),
+        )
 
 
 def load_time(lowered: Lowered, played: Played) -> int:

@@ -1,5 +1,6 @@
 """Do they agree? The RTL against the oracles, at every layer boundary."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -118,11 +119,15 @@ def verify(
     ------
     ValueError
         There are no clips, or the network does not fit the machine.
+    OSError
+        The waveform's folder cannot be written; nothing is simulated then.
     SimulationError
         The machine hung, answered with an error or broke a rule of its streams.
     """
     if not clips:
         raise ValueError("verify needs at least one clip, not none")
+    if waves is not None and not os.access(waves.resolve().parent, os.W_OK):
+        raise OSError(f"the waveform's folder must be writable, not {waves.resolve().parent}")
     predicted = estimate(network, engine.config)
     bare, mapped = (lower(network, engine.config, maps=maps) for maps in (False, True))
     (plain,), got = engine.predict_lowered([(bare, clips[:1]), (mapped, clips)])

@@ -118,6 +118,11 @@ def test_refuses_to_verify_nothing(right, network):
         verify(right, network, [])
 
 
+def test_refuses_a_waveform_that_cannot_be_written(right, network, clips, tmp_path):
+    with pytest.raises(OSError, match="folder must be writable"):
+        verify(right, network, clips, waves=tmp_path / "nowhere" / "waves.vcd")
+
+
 def test_a_wrong_count_of_cycles_is_an_error(right, network, clips):
     text, count = re.subn(
         r"(\\\$\d+ ) = cycles \+ 1'h1", r"\1 = cycles + 2'h2", right.verilog,
