@@ -72,7 +72,8 @@ def verification(
     if seconds is not None:
         for clock in CLOCKS_MHZ:
             ms = found.cycles / clock / 1e3
-            print(f"at {clock} MHz: {ms:.1f} ms a window, {seconds * 1e3 / ms:.0f} x real time")
+            factor = ms / (seconds * 1e3)
+            print(f"at {clock} MHz: {ms:.1f} ms a window, real-time factor {factor:.5f}")
 
 
 def estimation(found: "Estimate") -> None:

@@ -7,7 +7,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from golden.network import FrontEnd
+from golden.front_end import FrontEnd
 
 SAMPLE_RATE = 16000
 LEAST_RATE = 1000

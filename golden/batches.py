@@ -9,9 +9,8 @@ from torch import Tensor
 
 from golden import labels
 from golden.data import Split
-from golden.front_end import standardised
+from golden.front_end import FrontEnd, standardised
 from golden.mixing import LEVEL_DB
-from golden.network import FrontEnd
 
 STATISTICS_SHARDS = 16
 

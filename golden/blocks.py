@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from golden.network import Pool
+from golden.layer import Pool
 from golden.quantise import (
     GlobalMaxPool2d,
     InputCodes,

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from golden.network import Layer, Pool, Requantise, Threshold
+from golden.layer import Layer, Pool, Requantise, Threshold
 
 Ints = NDArray[np.int64]
 

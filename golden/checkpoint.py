@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from golden.front_end import FrontEnd
 from golden.model import paper_network
-from golden.network import FrontEnd
 
 
 def save(state: dict[str, Any], path: Path) -> None:

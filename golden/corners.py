@@ -8,7 +8,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from golden import naive
-from golden.network import End, Layer, Network, Raw, Requantise, Shape, Threshold
+from golden.layer import End, Layer, Raw, Requantise, Shape, Threshold
+from golden.network import Network
 
 SEED = 24
 """Seed of all that is random in a corner."""

@@ -13,7 +13,8 @@ from golden import front_end as ears
 from golden import mixing
 from golden.checkpoint import load_best
 from golden.figures import Floats, correlation, interval, ranks
-from golden.network import FrontEnd, Network
+from golden.front_end import FrontEnd
+from golden.network import Network
 from golden.testlist import TestMix
 from golden.torch_engine import TorchEngine
 from golden.trace import LayerAgreement

@@ -14,7 +14,7 @@ from math import ceil, floor, isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import INT32, Raw, Requantise, Threshold
+from golden.layer import INT32, Raw, Requantise, Threshold
 
 TOP = 127
 """Greatest magnitude of a quantised weight; -128 stays free, so that rows are symmetric."""

@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from golden import exact
 from golden.blocks import Block, ExportError, group, walk
 from golden.exact import Affine
-from golden.network import End, FrontEnd, Layer, Network, Shape
+from golden.front_end import FrontEnd
+from golden.layer import End, Layer, Shape
+from golden.network import Network
 from golden.quantise import QuantConv2d, QuantLinear, QuantReLU, Step
 from golden.torch_engine import TorchEngine
 from golden.trace import LayerAgreement

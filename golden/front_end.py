@@ -1,13 +1,102 @@
 """Log-mel front-end in NumPy: samples to spectrogram to unsigned codes."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import FrontEnd
+from golden.rules import check_vector, is_int, refuse
 
 CODES_PER_DEVIATION = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrontEnd:
+    """How audio becomes codes: log-mel, standardised per band, quantised to unsigned codes.
+
+    ``code = clip(round((ln(mel + floor) - offset[band]) / step[band]), 0, 2^bits - 1)``, where
+    `bits` is the first layer's `input_bits`.
+
+    Parameters
+    ----------
+    kind
+        The kind of front-end; ``"log-mel"`` is the only one so far.
+    sample_rate
+        Hz.
+    window
+        Length of the analysis window (Hann) and of the Fourier transform, samples.
+    hop
+        Samples from frame to frame.
+    bands
+        Number of mel bands, from 0 Hz to half the sample rate.
+    mel_scale
+        ``"htk"``.
+    log
+        ``"ln"`` (natural logarithm) or ``"db"`` (10 log10).
+    reference
+        ``"absolute"``, or ``"max"``: levels relative to the clip's maximum.
+    floor
+        Added to the mel power before the logarithm.
+    clip_seconds
+        Length of the window that one prediction sees, seconds.
+    clip_hop_seconds
+        Distance of the starts of successive windows, seconds.
+    offset, step
+        Per band, float32 ``[bands]``, in units of the logarithm; step is positive.
+    """
+
+    kind: str = "log-mel"
+    sample_rate: int = 16000
+    window: int = 640
+    hop: int = 320
+    bands: int = 120
+    mel_scale: str = "htk"
+    log: str = "ln"
+    reference: str = "absolute"
+    floor: float = 1e-9
+    clip_seconds: float = 5.0
+    clip_hop_seconds: float = 1.0
+    offset: NDArray[np.float32]
+    step: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        broken: list[str] = []
+        for name, known in (
+            ("kind", ("log-mel",)),
+            ("mel_scale", ("htk",)),
+            ("log", ("ln", "db")),
+            ("reference", ("absolute", "max")),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                broken.append(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        for name in ("sample_rate", "window", "hop", "bands"):
+            value = getattr(self, name)
+            if not is_int(value) or value < 1:
+                broken.append(f"{name} must be an integer of at least 1, not {value!r}")
+        for name in ("floor", "clip_seconds", "clip_hop_seconds"):
+            value = getattr(self, name)
+            if not isinstance(value, float | int) or not np.isfinite(value) or value <= 0:
+                broken.append(f"{name} must be a positive number, not {value!r}")
+        if not broken:
+            for name in ("offset", "step"):
+                check_vector(broken, name, getattr(self, name), np.float32, self.bands)
+        if not broken and not (np.isfinite(self.offset).all() and np.isfinite(self.step).all()):
+            broken.append("offset and step must be finite")
+        elif not broken and (self.step <= 0).any():
+            broken.append("step must be positive in every band")
+        refuse("front-end", broken)
+
+    @property
+    def clip_samples(self) -> int:
+        """Length of one window, samples."""
+        return round(self.clip_seconds * self.sample_rate)
+
+    @property
+    def frames(self) -> int:
+        """Frames of one window (no centring: only whole analysis windows)."""
+        return (self.clip_samples - self.window) // self.hop + 1
 
 
 @lru_cache(maxsize=8)

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from golden import data, mixing
 from golden.audio import SAMPLE_RATE
-from golden.front_end import log_mel, standardised
-from golden.network import FrontEnd
+from golden.front_end import FrontEnd, log_mel, standardised
 
 SHARD = 64
 STORED_LEVEL_DB = -25.0

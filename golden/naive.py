@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import Layer, Network, Requantise, Threshold
+from golden.layer import Layer, Requantise, Threshold
+from golden.network import Network
 from golden.trace import Trace
 
 

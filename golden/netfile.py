@@ -27,7 +27,10 @@ from numpy.typing import NDArray
 
 from golden.archive import Arrays, pack, unpack
 from golden.files import write_whole
-from golden.network import End, FrontEnd, Layer, Network, NetworkError, Raw, Requantise, Threshold
+from golden.front_end import FrontEnd
+from golden.layer import End, Layer, Raw, Requantise, Threshold
+from golden.network import Network
+from golden.rules import NetworkError
 
 FORMAT = "bambino-network"
 VERSION = 1

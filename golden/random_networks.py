@@ -14,7 +14,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from golden import calibration
-from golden.network import FrontEnd, Layer, Network, Pool, Raw, Shape, Threshold
+from golden.front_end import FrontEnd
+from golden.layer import Layer, Pool, Raw, Shape, Threshold
+from golden.network import Network
 
 KERNELS = ((1, 1), (1, 3), (3, 1), (3, 3), (5, 5))
 

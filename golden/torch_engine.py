@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from golden.network import Layer, Network, Raw, Requantise, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
+from golden.network import Network
 from golden.trace import Trace
 
 FLOAT32_SUM_BITS = 25

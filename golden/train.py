@@ -20,8 +20,8 @@ from golden.checkpoint import load_best, predict, save, save_best
 from golden.export import export
 from golden.figures import correlation
 from golden.model import Variant, paper_network, prepare
-from golden.network import refuse
 from golden.quantise import QuantConv2d
+from golden.rules import refuse
 
 VALID_MIXES = 640
 WARM_UP = 0.05

@@ -26,7 +26,8 @@ from golden import netfile
 from golden.archive import ArchiveError, Arrays, pack, unpack
 from golden.corners import SEED, corners
 from golden.naive import NaiveEngine
-from golden.network import Network, NetworkError
+from golden.network import Network
+from golden.rules import NetworkError
 from golden.trace import Engine, Trace
 
 FORMAT = "bambino-vectors"

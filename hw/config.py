@@ -163,7 +163,7 @@ PRESETS = {
         map_words=2048,
         weight_rows=16384,
         partial_sums=256,
-        program_words=768,
+        program_words=1024,
     ),
     "medium": Config(  # ECP5-45F: 108 block RAMs of 18 kbit
         lanes=32,

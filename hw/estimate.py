@@ -37,7 +37,7 @@ class LayerEstimate:
     cycles
         Cycles of its runs, their beginning and their draining included.
     accumulates
-        Binary x int8 operations, see `golden.network.Layer.accumulates`.
+        Binary x int8 operations, see `golden.layer.Layer.accumulates`.
     utilisation
         Accumulates / (lanes x columns x cycles).
     """

@@ -1,6 +1,6 @@
 """Whether a network fits a machine: numbers of the program, accumulators, memories."""
 
-from golden.network import Layer, Threshold
+from golden.layer import Layer, Threshold
 from hw.config import Config
 from hw.format import Ring
 from hw.plan import Stage

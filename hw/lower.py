@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import Network, Raw, Threshold
+from golden.layer import Raw, Threshold
+from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, offsets
 from hw.packets import Command, Packet, header

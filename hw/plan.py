@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import Layer, Raw, Requantise, Shape, Threshold
+from golden.layer import Layer, Raw, Requantise, Shape, Threshold
 from hw.config import Config
 from hw.format import Format
 from hw.program import REACH

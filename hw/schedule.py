@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from golden.network import Layer, Network, Requantise, Threshold
+from golden.layer import Layer, Requantise, Threshold
+from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, check_memories, check_stage
 from hw.format import Ring

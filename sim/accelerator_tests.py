@@ -16,7 +16,8 @@ import cocotb
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.network import Layer, Network, Raw, Requantise, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
+from golden.network import Network
 from golden.trace import Trace, compare
 from golden.vectors import Vectors, read_vectors
 from hw.config import Config

@@ -18,7 +18,7 @@ from cocotb.triggers import FallingEdge
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from golden.network import Layer, Raw, Requantise, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.vectors import read_vectors
 from hw.array import Array
 from hw.column import END_DELAY

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 HOUSES = ("golden", "hw", "sim", "boards")
 MAY_IMPORT = {
     "golden": {"torch", "numpy", "golden", "soundfile", "soxr", "rich", "pesq"},
-    "hw": {"amaranth", "numpy", "hw", "golden.network", "golden.netfile"},
+    "hw": {"amaranth", "numpy", "hw", "golden.layer", "golden.network", "golden.netfile"},
     "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
     "boards": {"golden", "hw", "sim", "boards", "numpy", "amaranth", "amaranth_boards", "rich"},
 }
@@ -24,10 +24,12 @@ LIGHT = (
     "corners",
     "files",
     "front_end",
+    "layer",
     "naive",
     "netfile",
     "network",
     "random_networks",
+    "rules",
     "trace",
     "vectors",
 )

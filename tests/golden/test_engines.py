@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from golden import naive, torch_engine
+from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.naive import NaiveEngine
-from golden.network import Layer, Network, Raw, Requantise, Threshold
+from golden.network import Network
 from golden.random_networks import random_codes, random_network, tiny_network
 from golden.torch_engine import TorchEngine
 from golden.trace import Engine, compare

@@ -8,7 +8,7 @@ import pytest
 
 from golden import exact
 from golden.exact import Affine
-from golden.network import INT32, Requantise, Threshold
+from golden.layer import INT32, Requantise, Threshold
 
 
 def fires(end: Threshold, channel: int, total: int) -> bool:

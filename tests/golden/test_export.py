@@ -11,8 +11,9 @@ from torch import nn
 
 from golden.blocks import ExportError
 from golden.export import compare_float, export
+from golden.layer import Requantise, Threshold
 from golden.model import paper_network, prepare
-from golden.network import Network, NetworkError, Requantise, Threshold
+from golden.network import Network
 from golden.quantise import (
     GlobalMaxPool2d,
     InputCodes,
@@ -21,6 +22,7 @@ from golden.quantise import (
     QuantReLU,
     Step,
 )
+from golden.rules import NetworkError
 from golden.torch_engine import TorchEngine
 
 Codes = NDArray[np.uint8]

@@ -14,8 +14,9 @@ import pytest
 
 from golden import netfile
 from golden.archive import Arrays, pack
-from golden.network import Network, NetworkError
+from golden.network import Network
 from golden.random_networks import random_network, tiny_network
+from golden.rules import NetworkError
 
 Change = Callable[[dict[str, Any], Arrays], None]
 

@@ -6,16 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from golden.network import (
-    FrontEnd,
-    Layer,
-    Network,
-    NetworkError,
-    Raw,
-    Requantise,
-    Threshold,
-    is_int,
-)
+from golden.front_end import FrontEnd
+from golden.layer import Layer, Raw, Requantise, Threshold
+from golden.network import Network
+from golden.rules import NetworkError, is_int
 
 
 def ints(*values: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from golden.network import Requantise, Threshold
+from golden.layer import Requantise, Threshold
 from golden.random_networks import KERNELS, SIZES, Size, random_codes, random_network, tiny_network
 from golden.torch_engine import TorchEngine
 

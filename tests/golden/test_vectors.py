@@ -9,8 +9,9 @@ import pytest
 from golden import netfile
 from golden.archive import pack, unpack
 from golden.corners import corners
+from golden.layer import Threshold
 from golden.naive import NaiveEngine, sums
-from golden.network import Network, Threshold
+from golden.network import Network
 from golden.random_networks import random_codes, tiny_network
 from golden.torch_engine import TorchEngine
 from golden.trace import compare

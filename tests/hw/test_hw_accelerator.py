@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.naive import NaiveEngine
-from golden.network import Layer, Network, Raw, Requantise, Threshold
+from golden.network import Network
 from hw.accelerator import Accelerator, identity
 from hw.config import Config
 from hw.estimate import estimate

@@ -1,11 +1,14 @@
 """Every component documents its ports as they are, and every configured width works."""
 
+import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import Shape, signed
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 
 from hw import packets, program, tokens
 from hw.accelerator import Accelerator
@@ -29,6 +32,8 @@ from hw.walker import Walker
 from hw.window import Window
 from hw.writer import Writer
 
+ROOT = Path(__file__).parents[2]
+
 CONFIGS = [
     Config(lanes=1, columns=1, acc_bits=9),
     Config(lanes=6, columns=5, groups=3, acc_bits=20),
@@ -43,6 +48,16 @@ KINDS = {
         Window, Writer,
     )
 }
+
+
+def test_every_component_is_here():
+    found = set()
+    for path in (ROOT / "hw").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for thing in vars(importlib.import_module(name)).values():
+            if inspect.isclass(thing) and issubclass(thing, wiring.Component):
+                found.add(thing)
+    assert found - {wiring.Component, Memory} == set(KINDS.values())
 
 
 def make(kind, config):

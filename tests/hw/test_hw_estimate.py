@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from golden.corners import corners
-from golden.network import Layer, Network, Raw, Requantise, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
+from golden.network import Network
 from golden.random_networks import random_network, tiny_network
 from hw.config import PRESETS, Config
 from hw.estimate import _Clock, estimate

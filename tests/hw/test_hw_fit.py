@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.network import Layer, Network, Raw, Threshold
+from golden.layer import Layer, Raw, Threshold
+from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, accumulator_bits
 from hw.lower import lower

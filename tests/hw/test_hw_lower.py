@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from golden.corners import corners
+from golden.layer import Threshold
 from golden.naive import NaiveEngine
-from golden.network import Threshold
 from golden.random_networks import random_codes, random_network, tiny_network
 from hw.config import PRESETS, Config
 from hw.fit import FitError

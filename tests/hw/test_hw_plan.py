@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from golden.network import Layer, Raw, Requantise, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.random_networks import random_network
 from hw.config import Config
 from hw.format import Format, Ring

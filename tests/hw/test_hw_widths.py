@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from golden.corners import corners
-from golden.network import Layer, Threshold
+from golden.layer import Layer, Threshold
 from golden.random_networks import random_network
 from hw.fit import accumulator_bits, channel_ranges, offsets
 
