@@ -73,6 +73,7 @@ def score(args: argparse.Namespace) -> int:
         _json(result.as_dict() | how)
     else:
         report.score(result, args.engine, seconds)
+        report.origin(network)
     return 0
 
 
@@ -93,6 +94,7 @@ def verify(args: argparse.Namespace) -> int:
     else:
         seconds = None if network.front_end is None else network.front_end.clip_seconds
         report.verification(found, predict(network, config), len(windows), seconds)
+        report.origin(network)
     if found.first is not None:
         _note(f"first difference: {windows[found.first[0]].origin}, {found.first[1]}")
     if found.cycles != found.estimated_cycles:

@@ -168,14 +168,17 @@ PARTS: dict[str, Callable[[], Figures]] = {
 def measure(report: Report) -> Figures:
     """Measure everything, one after the other; `report` is told what comes next.
 
-    What cannot be measured is reported and stands as None: minutes of work are not thrown away.
+    What cannot be measured is reported and stands as None, and so does all that an interruption
+    leaves out: minutes of work are not thrown away.
     """
-    figures: Figures = {}
+    figures: Figures = dict.fromkeys(PARTS)
     for name, part in PARTS.items():
         report(f"measuring {name}")
         try:
             figures[name] = part()
         except BenchError as error:
             report(str(error))
-            figures[name] = None
+        except KeyboardInterrupt:
+            report("interrupted; what was measured before follows")
+            break
     return figures

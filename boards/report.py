@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from golden.clip import ClipScore
+from golden.network import Network
 from hw.config import Config
 
 if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
@@ -74,6 +75,12 @@ def verification(
             ms = found.cycles / clock / 1e3
             factor = ms / (seconds * 1e3)
             print(f"at {clock} MHz: {ms:.1f} ms a window, real-time factor {factor:.5f}")
+
+
+def origin(network: Network) -> None:
+    """Print what the network is, so that nobody takes an untrained one's scores for any."""
+    about = network.about
+    print(f"network: {about.get('name', about.get('origin', 'says nothing of itself'))}")
 
 
 def estimation(found: "Estimate") -> None:

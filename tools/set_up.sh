@@ -7,6 +7,11 @@ set -euo pipefail
 cd "${BASH_SOURCE[0]%/*}/.."
 python=$1 venv=$2
 
+if [[ $PWD =~ [[:space:]] ]]; then
+    echo "the checkout's path must be without spaces, which Verilator cannot build in, not '$PWD'" >&2
+    exit 2
+fi
+
 missing=() packages=()
 need() { # need WHAT PACKAGE COMMAND...: the command succeeds where WHAT is there
     local what=$1 package=$2
