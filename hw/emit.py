@@ -51,15 +51,26 @@ def once(component: wiring.Component, name: str, platform: object) -> Elaboratab
     return platform.instance(component, name)
 
 
-def to_verilog(component: wiring.Component, name: str = "accelerator") -> str:
+def to_verilog(
+    component: wiring.Component, name: str = "accelerator", *, zeroed: bool = False,
+) -> str:
     """Return the Verilog of `component` and of all below it, as the module `name`.
 
     The same component gives the same text, byte for byte.
+
+    Parameters
+    ----------
+    component
+        What to write.
+    name
+        Name of its module.
+    zeroed
+        Write out that memories start with zeros, for a simulator that knows of unknown bits.
     """
     emission = Emission()
     top = rtlil.convert(component, name=name, platform=emission, emit_src=False)
     text = "\n".join([*emission.modules.values(), top])
-    # Memories start with zeros, which no machine relies on and which would be most of the text.
-    text = re.sub(r"^  cell \$meminit_v2 .*?^  end\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    if not zeroed:  # no machine relies on them, and they would be most of the text
+        text = re.sub(r"^  cell \$meminit_v2 .*?^  end\n", "", text, flags=re.MULTILINE | re.DOTALL)
     # Amaranth offers the conversion of one design only; this is its own step from RTLIL on.
     return str(verilog._convert_rtlil_text(text, strip_internal_attrs=True))

@@ -25,7 +25,8 @@ Simulator = Literal["verilator", "icarus"]
 Report = Callable[[str], None]
 
 TIMESCALE = ("1ns", "1ps")
-_LAYOUT = "2"  # of a cache entry; a new number forgets all models
+_WAKE = re.compile(r"reg (\\\S+dump_module\$\d+ +)= 0;")  # see `_build_icarus`
+_LAYOUT = "3"  # of a cache entry; a new number forgets all models
 _RUNTIME = "module runtime(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule\n"
 _WAVES = """
 module bambino_waves(input clk);
@@ -172,9 +173,14 @@ def _build_verilator(folder: Path, design: Design, waves: bool) -> None:
 
 
 def _build_icarus(folder: Path, design: Design) -> None:
-    """Build with Icarus, which runs an `always @*` of which no input ever changes not even once."""
+    """Build with Icarus, which runs an `always @*` of which no input ever changes not even once.
+
+    yosys lets each of them look at a register that starts at 0; here it becomes 0 a moment later,
+    and so all run. (As `always_comb` they would run, but a block that writes one part of a vector
+    and reads another would wake itself for ever.)
+    """
     source = folder / f"{design.top}.v"
-    source.write_text(design.verilog.replace("always @*", "always_comb"), encoding="utf-8")
+    source.write_text(_WAKE.sub(r"reg \1; initial #1 \1 = 0;", design.verilog), encoding="utf-8")
     with _log_on_failure(design.top, folder / "build.log"):
         Icarus().build(
             sources=[source],
