@@ -94,7 +94,10 @@ def test_a_limit_and_a_fulfilled_wait_take_two_cycles_each(simulate):
 @pytest.mark.parametrize("arrives", [0, 3, 4, 5, 21])
 def test_a_wait_ends_in_the_cycle_in_which_the_codes_are_there(simulate, arrives):
     program = simple(Op.WAIT, 100) + simple(Op.LIMIT, 1) + result()
-    received = lambda cycle: 100 if cycle >= arrives else 99  # noqa: E731
+
+    def received(cycle):
+        return 100 if cycle >= arrives else 99
+
     log = Machine(simulate, program).play(received=received)
     decoded = max(2, arrives)
     assert (decoded + 3, "limit", 1) in log
