@@ -36,12 +36,19 @@ TRAIN_OPTIONS: dict[str, tuple[type, str]] = {
     "processes": (int, "processes that mix and label"),
 }
 
+MATRICES = {
+    "quick": "cells and 8x8 arrays, synthesis only: minutes",
+    "full": "larger arrays as well: many hours; without either option hours",
+}
+
 CLIP_HELP = "audio (WAV, FLAC, ...) or one window of codes (.npy); without it the demo clip"
 NETWORK_HELP = (
     "network file; without it the shipped speech-quality network, and on preset tiny an untrained"
     " one that fits"
 )
+EIGHT_BIT_HELP = "its sibling with 8-bit activations in place of bits, for the mac cells"
 WAVES_HELP = "where to write the cycles around the first difference, if there is one"
+TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
@@ -119,7 +126,7 @@ def generate(args: argparse.Namespace) -> int:
     """Write the accelerator as accelerator.v with its manifest.json."""
     from hw.manifest import generate as write
 
-    for path in write(_config(args), args.out):
+    for path in write(_config(args), args.out, target=args.target):
         print(path)
     return 0
 
@@ -180,6 +187,28 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def compare(args: argparse.Namespace) -> int:
+    """Measure what the hardware costs: binary cells against multiply-accumulate."""
+    from boards.compare import command, tables
+    from boards.compare.derive import derive
+    from boards.compare.job import check_targets
+
+    options = command.Options(
+        matrix=args.matrix, targets=check_targets(args.targets), workers=args.jobs,
+    )
+    results = command.measure(options)
+    figures = derive(results)
+    command.save(results, figures, args.out)
+    if args.json:
+        _json(command.as_dict(results, figures))
+    else:
+        tables.show(results, figures)
+    _note(f"written: {args.out}")
+    for failure in results.failures:
+        _note(f"failed: {failure.job}: {failure.why}")
+    return 1 if results.failures else 0
+
+
 def presets(args: argparse.Namespace) -> int:
     """List the presets and their parameters."""
     from boards import report
@@ -206,13 +235,13 @@ def _network(args: argparse.Namespace) -> "Network":
     from boards import choice
 
     _config(args)
-    return choice.network(args.network, args.preset)
+    return choice.network(args.network, args.preset, eight_bit=args.eight_bit)
 
 
 def _config(args: argparse.Namespace) -> "Config":
     from boards import choice
 
-    return choice.config(args.preset, args.lanes, args.columns)
+    return choice.config(args.preset, args.lanes, args.columns, args.cell)
 
 
 def _note(line: str) -> None:
@@ -232,8 +261,10 @@ def parser() -> Parser:
     machine.add_argument("--preset", default="medium", help="machine, see `bambino presets`")
     machine.add_argument("--lanes", type=int, help="instead of the preset's")
     machine.add_argument("--columns", type=int, help="instead of the preset's")
+    machine.add_argument("--cell", help="instead of the preset's: gated, folded, table, mac, ...")
     network = Parser(add_help=False)
     network.add_argument("--network", type=Path, metavar="FILE", help=NETWORK_HELP)
+    network.add_argument("--eight-bit", action="store_true", help=EIGHT_BIT_HELP)
     audio = Parser(add_help=False)
     audio.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
     data = Parser(add_help=False)
@@ -254,6 +285,7 @@ def parser() -> Parser:
     add(estimate, machine, network, data)
     sub = add(generate, machine)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "verilog", help=OUT_HELP)
+    sub.add_argument("--target", choices=("ecp5", "ice40"), help=TARGET_HELP)
     sub = add(vectors, audio, machine, network)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "vectors", help=OUT_HELP)
     sub.add_argument("--corners", action="store_true", help="the corner tensors instead of a clip")
@@ -268,7 +300,20 @@ def parser() -> Parser:
     sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
     sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
     sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
-    sub.set_defaults(preset="medium", lanes=None, columns=None)
+    sub.set_defaults(preset="medium", lanes=None, columns=None, cell=None)
+    sub = add(compare, data)
+    size = sub.add_mutually_exclusive_group()
+    for name, text in MATRICES.items():
+        size.add_argument(
+            f"--{name}", dest="matrix", action="store_const", const=name, default="default",
+            help=text,
+        )
+    sub.add_argument("--targets", default="ecp5,ice40", help="families, default: %(default)s")
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "compare", help=OUT_HELP)
+    sub.add_argument(
+        "--jobs", type=int, metavar="N", default=os.cpu_count() or 1,
+        help="tools that run at once, default: %(default)s",
+    )
     add(presets, data)
     add(bench)
     return whole

@@ -12,28 +12,52 @@ from golden import clip, netfile
 from golden.network import Network
 from golden.random_networks import tiny_network
 from golden.trace import Trace
+from hw.cell_kinds import CELLS
 from hw.config import Config, preset
 
 Predict = Callable[[Network, Sequence[NDArray[np.uint8]]], list[Trace]]
 
 
-def network(path: Path | None, machine: str) -> Network:
+def network(path: Path | None, machine: str, *, eight_bit: bool = False) -> Network:
     """Load the network of the file `path`; without one, what goes with the preset `machine`.
 
-    That is the shipped network, but for `tiny` an untrained one that fits it.
+    That is the shipped network, but for `tiny` an untrained one that fits it. With `eight_bit` it
+    is the network of the same shape with 8-bit activations, see `golden.sibling`.
     """
     if path is None and machine == "tiny":
-        return tiny_network()
-    return netfile.load(clip.SHIPPED if path is None else path)
+        chosen = tiny_network()
+    else:
+        chosen = netfile.load(clip.SHIPPED if path is None else path)
+    if eight_bit:
+        from golden import sibling
+
+        return sibling.eight_bit(chosen)
+    return chosen
 
 
-def config(machine: str, lanes: int | None, columns: int | None) -> Config:
-    """Return the preset `machine` with other lanes or columns where they are given."""
+def config(
+    machine: str, lanes: int | None = None, columns: int | None = None, cell: str | None = None,
+) -> Config:
+    """Return the preset `machine` with other lanes, columns or cells where they are given.
+
+    Another cell may span more lanes than a group of the preset has, or take whole codes; then the
+    groups are as many as it leaves, and the sums as wide as whole codes want.
+    """
     chosen = preset(machine)
+    kind = chosen.cell if cell is None else cell
+    lanes = chosen.lanes if lanes is None else lanes
+    groups, acc_bits = chosen.groups, chosen.acc_bits
+    if kind in CELLS and kind != chosen.cell:
+        span, act_bits = CELLS[kind].lanes, CELLS[kind].act_bits
+        groups = 1 if act_bits > 1 else max(1, min(groups, lanes // span))
+        acc_bits = -(-acc_bits // act_bits) * act_bits
     return replace(
         chosen,
-        lanes=chosen.lanes if lanes is None else lanes,
+        lanes=lanes,
         columns=chosen.columns if columns is None else columns,
+        groups=groups,
+        acc_bits=acc_bits,
+        cell=kind,
     )
 
 

@@ -8,8 +8,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arbiter import Arbiter
-from hw.array import Array
-from hw.column import END_DELAY
+from hw.array import Array, token_delay
+from hw.column import end_delay
 from hw.commander import Commander
 from hw.config import Config
 from hw.end_steps import EndSteps
@@ -65,19 +65,21 @@ class Accelerator(wiring.Component):
         commander = m.submodules.commander = Commander(config, identity=identity(config))
         ingest = m.submodules.ingest = Ingest()
         code_memory = m.submodules.code_memory = Memory(
-            shape=8, depth=config.code_words, init=[],
+            shape=8, depth=config.code_words, init=[], attrs={"no_rw_check": 1},
         )
         program = m.submodules.program = Memory(
-            shape=32, depth=config.program_words, init=[],
+            shape=32, depth=config.program_words, init=[], attrs={"no_rw_check": 1},
         )
-        sequencer = m.submodules.sequencer = Sequencer()
-        pass_fetch = m.submodules.pass_fetch = PassFetch()
+        sequencer = m.submodules.sequencer = Sequencer(program_words=config.program_words)
+        pass_fetch = m.submodules.pass_fetch = PassFetch(program_words=config.program_words)
         loader = m.submodules.loader = Loader(config)
         walker = m.submodules.walker = Walker(config)
         map_memory = m.submodules.map_memory = MapMemory(config)
         window = m.submodules.window = Window(config)
         array = m.submodules.array = Array(config)
-        end_steps = m.submodules.end_steps = EndSteps(delay=array.token_delay + END_DELAY)
+        end_steps = m.submodules.end_steps = EndSteps(
+            delay=token_delay(config) + end_delay(config),
+        )
         writer = m.submodules.writer = Writer(config)
         reader = m.submodules.reader = Reader(config)
         arbiter = m.submodules.arbiter = Arbiter()
@@ -128,7 +130,8 @@ class Accelerator(wiring.Component):
             loader.go.eq(sequencer.go),
             loader.layer.eq(sequencer.layer),
             loader.run.eq(sequencer.run),
-            loader.swap.eq(walker.take),
+            loader.take.eq(walker.take),
+            loader.done.eq(walker.done),
             walker.go.eq(sequencer.go),
             walker.layer.eq(sequencer.layer),
             walker.run.eq(sequencer.run),
@@ -148,17 +151,17 @@ class Accelerator(wiring.Component):
             window.code.eq(code_r.data),
             array.acts.eq(window.acts),
             array.token.eq(walker.token),
-            array.swap.eq(walker.swap),
             array.load.eq(loader.load),
             array.write.eq(commander.write),
             array.step.eq(end_steps.step),
             array.mode.codes.eq(sequencer.layer.codes),
             array.mode.bits.eq(sequencer.layer.bits),
             array.mode.raw.eq(sequencer.layer.raw),
-            array.mode.planes.eq(sequencer.layer.out_planes),  # raw has more, and is not clipped
+            array.mode.shift.eq(sequencer.layer.shift),
             end_steps.ends.eq(walker.ends),
             end_steps.steps.eq(sequencer.layer.steps),
             end_steps.planes.eq(sequencer.layer.out_planes),
+            end_steps.shifts.eq(sequencer.layer.shifts),
             writer.go.eq(sequencer.go),
             writer.layer.eq(sequencer.layer),
             writer.run.eq(sequencer.run),

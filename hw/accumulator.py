@@ -1,4 +1,4 @@
-"""The partial sums of one column."""
+"""Partial sums of one column."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -6,24 +6,28 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
+from hw.doubling_sum import DoublingSum
 from hw.tokens import sum_token
+from hw.variants import on_target
 
 
 class Accumulator(wiring.Component):
-    """Adds one pixel's sum to its partial sum: ``acc = (first ? 0 : partial << shift) + sum``.
+    """Adds each pixel's sum to what the passes before it left: ``acc = (before << shift) + sum``.
 
-    **Timing**: the token comes one cycle before its sum; `acc` is there 2 cycles after the token.
-    A pixel's partial sum may be read again 3 cycles after its token.
+    **Timing**: `sum` comes `sum_lag` cycles after its token, `acc` follows `latency` cycles after
+    the token. The partial sum is back in memory a cycle later; a pass takes at least four cycles,
+    so that the next one never reads what is still on its way.
 
-    ===== ======================= =========================
-    cycle token of pixel p        what happens
-    ===== ======================= =========================
-    0     `token`                 partial[p] is read
-    1     `token_d1`              `sum` is here and is added
-    2     `token_d2`              `acc` is here; partial[p] is written unless `last`
-    ===== ======================= =========================
+    ======= =============================
+    cycle   what happens to a token
+    ======= =============================
+    0       partial sum's address
+    1       partial sum read
+    sum_lag partial sum or 0, `sum`
+    latency `acc`, `token_d3`
+    ======= =============================
 
-    **Numbers**: `acc_bits` hold every prefix of a layer's sum; the lowering proves it.
+    **Numbers**: exact in `acc_bits`, wherever the lowering found that the network fits.
 
     Parameters
     ----------
@@ -33,10 +37,8 @@ class Accumulator(wiring.Component):
     Members
     -------
     token : In(sum_token(config))
-        What to do, a cycle before the sum.
-    token_d1 : Out(sum_token(config))
-        The same a cycle later.
-    token_d2 : Out(sum_token(config))
+        What to do.
+    token_d3 : Out(sum_token(config))
         The same beside `acc`.
     sum : In(signed(...))
         The array's sum.
@@ -44,7 +46,8 @@ class Accumulator(wiring.Component):
         The accumulated sum.
     """
 
-    latency = 2
+    latency = 3
+    sum_lag = 2
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -52,8 +55,7 @@ class Accumulator(wiring.Component):
         super().__init__(
             {
                 "token": In(token),
-                "token_d1": Out(token),
-                "token_d2": Out(token),
+                "token_d3": Out(token),
                 "sum": In(signed(config.array_sum_bits)),
                 "acc": Out(signed(config.acc_bits)),
             },
@@ -63,25 +65,40 @@ class Accumulator(wiring.Component):
         m = Module()
         config = self.config
         partial = m.submodules.partial = Memory(
-            shape=signed(config.acc_bits), depth=config.partial_sums, init=[],
+            shape=signed(config.acc_bits),
+            depth=config.partial_sums,
+            init=[],
+            attrs={"no_rw_check": 1},
         )
         r_port = partial.read_port()
         w_port = partial.write_port()
+        token_d1 = Signal(sum_token(config))
+        token_d2 = Signal(sum_token(config))
+        before = Signal(signed(config.acc_bits))
+        variant = on_target(DoublingSum, platform)
+        add = m.submodules.add = variant(i_bits=config.array_sum_bits, bits=config.acc_bits)
         m.d.comb += [
             r_port.addr.eq(self.token.addr),
             r_port.en.eq(self.token.valid),
-            w_port.addr.eq(self.token_d2.addr),
-            w_port.en.eq(self.token_d2.valid & ~self.token_d2.last),
+            w_port.addr.eq(self.token_d3.addr),
+            w_port.en.eq(self.token_d3.valid & ~self.token_d3.last),
             w_port.data.eq(self.acc),
+            add.i.eq(self.sum),
         ]
-        before = Signal(signed(config.acc_bits))
-        doubled = Mux(self.token_d1.shift[0], r_port.data << 1, r_port.data)
-        m.d.comb += before.eq(
-            Mux(self.token_d1.shift[1], r_port.data << config.groups, doubled),
-        )
+        if len(token_d2.shift) == 1:
+            m.d.comb += [add.double.eq(token_d2.shift), add.twice.eq(before)]
+        else:
+            m.d.comb += [
+                add.double.eq(token_d2.shift[0]),
+                add.twice.eq(Mux(token_d2.shift[1], before << config.groups, before)),
+            ]
         m.d.sync += [
-            self.token_d1.eq(self.token),
-            self.token_d2.eq(self.token_d1),
-            self.acc.eq(Mux(self.token_d1.first, 0, before) + self.sum),
+            token_d1.eq(self.token),
+            token_d2.eq(token_d1),
+            self.token_d3.eq(token_d2),
+            self.acc.eq(add.o),
+            before.eq(r_port.data),
         ]
+        with m.If(token_d1.first):  # a register that is reset takes no logic
+            m.d.sync += before.eq(0)
         return m

@@ -1,10 +1,10 @@
 """The systolic array: columns side by side, skew before them, deskew behind."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.cell_kinds import CELLS
+from hw.accumulator import Accumulator
 from hw.column import Column, lane_delay, sum_latency
 from hw.config import Config
 from hw.emit import once
@@ -39,12 +39,10 @@ class Array(wiring.Component):
 
     Members
     -------
-    acts : In(lanes)
-        One pixel's bits.
+    acts : In(word_bits)
+        One pixel's activations.
     token : In(sum_token(config))
         What to do with its sum.
-    swap : In(1)
-        Put the waiting weights to use, a cycle before the tile's first pixel.
     load : In(load_token(config))
         Read a weight row.
     write : In(write_token(config))
@@ -53,8 +51,8 @@ class Array(wiring.Component):
         Steps of the way out.
     mode : In(mode_token())
         What holds for the run.
-    o_bits : Out(columns)
-        One bit of an output of every column.
+    o_bits : Out(columns * act_bits)
+        One bit (or byte) of an output of every column.
     o_step : Out(end_token())
         The step that sent it.
     """
@@ -63,48 +61,31 @@ class Array(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "acts": In(config.lanes),
+                "acts": In(config.word_bits),
                 "token": In(sum_token(config)),
-                "swap": In(1),
                 "load": In(load_token(config)),
                 "write": In(write_token(config)),
                 "step": In(end_token()),
                 "mode": In(mode_token()),
-                "o_bits": Out(config.columns),
+                "o_bits": Out(config.columns * config.act_bits),
                 "o_step": Out(end_token()),
             },
         )
-
-    @property
-    def token_delay(self) -> int:
-        """Cycles that a sum token is held back before the first column."""
-        return sum_latency(self.config) - 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
         columns = []
         for j in range(config.columns):
-            column = Column(config, CELLS[config.cell])
+            column = Column(config)
             m.submodules[f"column_{j}"] = once(column, "column", platform)
             columns.append(column)
 
         first = columns[0]
-        skewed = [
-            delayed(
-                m,
-                self.acts[g * config.group_lanes + k],
-                lane_delay(config, g, k),
-                f"act_{g}_{k}",
-            )
-            for g in range(config.groups)
-            for k in range(config.group_lanes)
-        ]
-        token = delayed(m, self.token.as_value(), self.token_delay, "token")
+        token = delayed(m, self.token.as_value(), token_delay(config), "token")
         m.d.comb += [
-            first.acts.eq(Cat(*skewed)),
+            first.acts.eq(skewed(m, self.acts, config)),
             first.sum.eq(token),
-            first.swap.eq(self.swap),
             first.load.eq(self.load),
             first.write.eq(self.write),
             first.step.eq(self.step),
@@ -119,3 +100,16 @@ class Array(wiring.Component):
         ]
         m.d.comb += [self.o_bits.eq(Cat(*deskewed)), self.o_step.eq(columns[-1].o_step)]
         return m
+
+
+def token_delay(config: Config) -> int:
+    """Cycles that a sum token is held back before the first column."""
+    return sum_latency(config) - Accumulator.sum_lag
+
+
+def skewed(m: Module, acts: Value, config: Config) -> Value:
+    """Return the lanes' activations, each with its delay before the first column."""
+    return Cat(
+        delayed(m, acts.word_select(lane, config.act_bits), lane_delay(config, lane), f"act_{lane}")
+        for lane in range(config.lanes)
+    )

@@ -6,24 +6,23 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import Accumulator
-from hw.cells.gated import GatedCell
-from hw.column_end import ColumnEnd
+from hw.chain import Chain, chain_latency, chain_load_delay
+from hw.code_end import CodeEnd
+from hw.column_end import ColumnEnd, column_end_latency
 from hw.config import Config
-from hw.emit import once
-from hw.group_sum import GroupSum
-from hw.tokens import end_token, load_token, mode_token, sum_token, write_token
-from hw.words import sum_bits
+from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
 
 
 class Column(wiring.Component):
-    """The sums of one output channel: cells, group sum, accumulator, end, and its weights.
+    """The sums of one output channel: chain of cells, accumulator, end, and its weights.
 
     Everything that comes in leaves to the right one cycle later, so that all columns are alike
-    and see the same, each a cycle after its left neighbour.
+    and see the same, each a cycle after its left neighbour. Of the weights that are written, a
+    column takes the first that reaches it and passes on the others of the row.
 
-    **Timing**: lane k of group g sees a pixel ``lane_delay(config, g, k)`` cycles after lane 0 of
-    the last group; the sum follows `sum_latency` cycles after the pixel, its token one cycle
-    before the sum. A weight row read now is shifted in a cycle later.
+    **Timing**: lane k sees a pixel ``lane_delay(config, k)`` cycles after the first one; the sum
+    follows `sum_latency` cycles after the pixel, its token `Accumulator.sum_lag` cycles before the
+    sum. A weight row read now is there for the first cell `load_delay` cycles later.
 
     **Numbers**: as the parts say.
 
@@ -31,15 +30,11 @@ class Column(wiring.Component):
     ----------
     config
         The machine.
-    cell
-        Class of the cell.
 
     Members
     -------
-    acts : In(lanes)
-        The lanes' bits, each with its delay.
-    swap : In(1)
-        Put the waiting weights to use, a cycle before the tile's first pixel.
+    acts : In(word_bits)
+        The lanes' activations, each with its delay.
     load : In(load_token(config))
         Read a weight row.
     write : In(write_token(config))
@@ -50,30 +45,26 @@ class Column(wiring.Component):
         Steps of the way out.
     mode : In(mode_token())
         What holds for the run.
-    o_acts : Out(lanes)
+    o_acts : Out(word_bits)
         All of these for the column to the right.
-    o_swap : Out(1)
-        Likewise.
     o_load : Out(load_token(config))
         Likewise.
     o_write : Out(write_token(config))
-        Likewise, with one column less to go.
+        Likewise, without what this column took.
     o_sum : Out(sum_token(config))
         Likewise.
     o_step : Out(end_token())
         Likewise.
     o_mode : Out(mode_token())
         Likewise.
-    serial : Out(1)
-        The outputs' bits.
+    serial : Out(act_bits)
+        The outputs' bits, or bytes.
     """
 
-    def __init__(self, config: Config, cell: type[GatedCell]) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
-        self.cell = cell
         forwarded = {
-            "acts": config.lanes,
-            "swap": 1,
+            "acts": config.word_bits,
             "load": load_token(config),
             "write": write_token(config),
             "sum": sum_token(config),
@@ -84,7 +75,7 @@ class Column(wiring.Component):
             {
                 **{name: In(shape) for name, shape in forwarded.items()},
                 **{f"o_{name}": Out(shape) for name, shape in forwarded.items()},
-                "serial": Out(1),
+                "serial": Out(config.act_bits),
             },
         )
         self.forwarded = tuple(forwarded)
@@ -94,63 +85,44 @@ class Column(wiring.Component):
         config = self.config
         for name in self.forwarded:
             m.d.sync += getattr(self, f"o_{name}").eq(getattr(self, name))
-        m.d.sync += self.o_write.column.eq(self.write.column - 1)
+        take = self.write.valid & self.write.first
+        next_is_first = Signal()
+        with m.If(self.write.valid):
+            m.d.sync += next_is_first.eq(self.write.first)
+        m.d.sync += [
+            self.o_write.valid.eq(self.write.valid & ~self.write.first),
+            self.o_write.first.eq(next_is_first),
+        ]
 
         weights = m.submodules.weights = Memory(
-            shape=signed(8), depth=config.weight_rows, init=[],
+            shape=signed(8), depth=config.weight_rows, init=[], attrs={"no_rw_check": 1},
         )
         r_port = weights.read_port()
         w_port = weights.write_port()
+        load_d2, weight = Signal(load_token(config)), Signal(signed(8))
         m.d.comb += [
             r_port.addr.eq(self.load.addr),
             r_port.en.eq(self.load.read),
             w_port.addr.eq(self.write.addr),
             w_port.data.eq(self.write.data),
-            w_port.en.eq(self.write.valid & (self.write.column == 0)),
+            w_port.en.eq(take),
         ]
-        load_d1 = self.o_load
+        m.d.sync += [load_d2.eq(self.o_load), weight.eq(r_port.data)]
 
-        swaps = [self.swap]  # by the delay of the lanes that they are for
-        for i in range(deepest_lane(config)):
-            swap = Signal(name=f"swap_d{i + 1}")
-            m.d.sync += swap.eq(swaps[-1])
-            swaps.append(swap)
-
-        group_sum = m.submodules.group_sum = GroupSum(
-            groups=config.groups, group_lanes=config.group_lanes,
-        )
-        weight = r_port.data
-        for g in range(config.groups):
-            total = None
-            for k in range(config.group_lanes):
-                width = sum_bits(k + 1)
-                cell = self.cell(i_bits=sum_bits(max(k, 1)), sum_bits=width)
-                lane = g * config.group_lanes + k
-                m.submodules[f"cell_{lane}"] = once(
-                    cell, f"cell_{config.cell}_{k}", platform,
-                )
-                m.d.comb += [
-                    cell.act.eq(self.acts[lane]),
-                    cell.swap.eq(swaps[lane_delay(config, g, k)]),
-                    cell.shift.eq(load_d1.read & ~load_d1.param),
-                    cell.i_weight.eq(weight),
-                ]
-                if total is not None:
-                    m.d.comb += cell.i_sum.eq(total)
-                weight, total = cell.o_weight, cell.o_sum
-            m.d.comb += group_sum.group[g].eq(total)
-
+        chain = m.submodules.chain = Chain(config)
         accumulator = m.submodules.accumulator = Accumulator(config)
-        end = m.submodules.end = ColumnEnd(config)
+        end = m.submodules.end = _end(config)
         m.d.comb += [
-            group_sum.codes.eq(self.mode.codes),
+            chain.acts.eq(self.acts),
+            chain.codes.eq(self.mode.codes),
+            chain.load.eq(load_d2),
+            chain.weight.eq(weight),
             accumulator.token.eq(self.sum),
-            accumulator.sum.eq(group_sum.sum),
+            accumulator.sum.eq(delayed(m, chain.sum, _wait(config), "chain_sum")),
             end.mode.eq(self.mode),
-            end.token.eq(accumulator.token_d2),
-            end.take.eq(accumulator.token_d1.take),
-            end.shift.eq(load_d1.read & load_d1.param),
-            end.byte.eq(r_port.data),
+            end.token.eq(accumulator.token_d3),
+            end.shift.eq(load_d2.read & load_d2.param),
+            end.byte.eq(weight),
             end.acc.eq(accumulator.acc),
             end.step.eq(self.step),
             self.serial.eq(end.serial),
@@ -158,20 +130,37 @@ class Column(wiring.Component):
         return m
 
 
-def lane_delay(config: Config, group: int, lane: int) -> int:
-    """Cycles that lane `lane` of `group` lags behind the first lane, in any column."""
-    return lane + max(0, config.groups - 2 - group)
+READ_DELAY = 2
+"""Cycles from a row's token to the row at the chain: memory, register."""
 
 
-def deepest_lane(config: Config) -> int:
-    """The greatest `lane_delay` of all lanes."""
-    return lane_delay(config, 0, config.group_lanes - 1)
+def _end(config: Config) -> ColumnEnd | CodeEnd:
+    """Return the end that goes with the activations: bit by bit, or at once."""
+    return ColumnEnd(config) if config.act_bits == 1 else CodeEnd(config)
+
+
+def lane_delay(config: Config, lane: int) -> int:
+    """Cycles that lane `lane` lags behind the first lane, in any column."""
+    return lane // config.cell_class.lanes
+
+
+def _wait(config: Config) -> int:
+    """Cycles that a short chain's sum waits for its partial sum."""
+    return max(0, Accumulator.sum_lag - chain_latency(config))
 
 
 def sum_latency(config: Config) -> int:
     """Cycles from a pixel at the first lane to its sum."""
-    return config.group_lanes + config.groups - 1
+    return chain_latency(config) + _wait(config)
 
 
-END_DELAY = Accumulator.latency + ColumnEnd.latency
-"""Cycles from a pixel's sum token to its `load` step, in any column."""
+def load_delay(config: Config) -> int:
+    """Cycles from a row's token to its weight at the first cell of the same column."""
+    return READ_DELAY + chain_load_delay(config)
+
+
+def end_delay(config: Config) -> int:
+    """Cycles from a pixel's sum token to its `load` step, in any column."""
+    return Accumulator.latency + (
+        column_end_latency(config) if config.act_bits == 1 else CodeEnd.latency
+    )

@@ -1,6 +1,6 @@
 """The end of one column: offset, pooling, and the output's way out, bit by bit."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,17 +9,17 @@ from hw.tokens import end_token, mode_token, sum_token
 
 
 class ColumnEnd(wiring.Component):
-    """Turns accumulated sums into bits, codes or raw results, lowest bit first.
+    """Turns accumulated sums into bits, codes or raw results, highest bit first.
 
-    ``pooled = max over the pixels between pool_first and pool_last of ((acc + offset) ^ flip)``,
-    then a threshold's bit is ``pooled >= 0`` and a code is ``clip(pooled >> shift)``: with
-    ``offset = -threshold - 1`` the bit is 1 iff the sum exceeds the threshold, and with `flip`
-    (all bits inverted, ``-x - 1``) iff it does not. The maximum before the end equals the maximum
-    after it, since both ends are monotone. A code is shifted one bit a cycle, which needs no
-    barrel shifter.
+    With ``total = acc + offset`` a threshold's bit is ``(total >= 0) ^ flip``: with
+    ``offset = -threshold - 1`` it is 1 iff the sum exceeds the threshold, or iff it does not. A
+    maximum of bits is their OR. A code is ``clip(total >> shift)``; as its bits leave highest
+    first, those above a code's range go by before the first that belongs to it and say whether it
+    is limited, and those below stay behind: no shifter, no comparison. The maximum of codes, where
+    the machine has it, is that of their totals, since the end is monotone.
 
-    **Timing**: `pooled` is there 2 cycles after `acc` and its token; the `load` step must come
-    then, the other steps after it; `serial` carries a bit one cycle after its `out` step.
+    **Timing**: the `load` step comes `column_end_latency` cycles after `acc` and its token, the
+    other steps after it; `serial` carries a bit one cycle after its `out` step.
 
     **Numbers**: ``acc + offset`` must fit `acc_bits`; the lowering proves it.
 
@@ -34,12 +34,10 @@ class ColumnEnd(wiring.Component):
         What holds for the run.
     token : In(sum_token(config))
         The token beside `acc`.
-    take : In(1)
-        Put the waiting offset and flip to use.
     shift : In(1)
-        Shift `byte` into the waiting offset.
+        Shift `byte` into offset and flip.
     byte : In(8)
-        One byte of offset and flip, least significant first.
+        One byte of them, least significant first.
     acc : In(signed(acc_bits))
         The accumulated sum.
     step : In(end_token())
@@ -48,15 +46,12 @@ class ColumnEnd(wiring.Component):
         The output's bits.
     """
 
-    latency = 2
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
             {
                 "mode": In(mode_token()),
                 "token": In(sum_token(config)),
-                "take": In(1),
                 "shift": In(1),
                 "byte": In(8),
                 "acc": In(signed(config.acc_bits)),
@@ -68,38 +63,47 @@ class ColumnEnd(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = self.config.acc_bits
-        waiting = Signal(8 * self.config.parameter_rows)
-        offset = Signal(signed(bits))
-        flip = Signal()
+        parameters = Signal(8 * self.config.parameter_rows)
         with m.If(self.shift):
-            m.d.sync += waiting.eq(Cat(waiting[8:], self.byte))
-        with m.If(self.take):
-            m.d.sync += [offset.eq(waiting[:bits]), flip.eq(waiting[bits])]
+            m.d.sync += parameters.eq(Cat(parameters[8:], self.byte))
+        offset, flip = parameters[:bits].as_signed(), parameters[bits]
 
-        s1_sum = Signal(signed(bits))
-        s1_valid = Signal()
-        s1_first = Signal()
+        total = Signal(signed(bits))
+        s1_valid, s1_first = Signal(), Signal()
         m.d.sync += [
-            s1_sum.eq((self.acc + offset)[:bits] ^ flip.replicate(bits)),
+            total.eq(self.acc + offset),
             s1_valid.eq(self.token.valid & self.token.last),
             s1_first.eq(self.token.pool_first),
         ]
-        pooled = Signal(signed(bits))
-        with m.If(s1_valid & (s1_first | (s1_sum > pooled))):
-            m.d.sync += pooled.eq(s1_sum)
+        hit = Signal()
+        with m.If(s1_valid):
+            m.d.sync += hit.eq((hit & ~s1_first) | (~total[-1] ^ flip))
+        bit, greatest = hit, total
+        if self.config.pool_codes:
+            greatest = Signal(signed(bits))
+            with m.If(s1_valid & (s1_first | (total > greatest))):
+                m.d.sync += greatest.eq(total)
+            bit = Signal()
+            m.d.sync += bit.eq(hit)
 
-        value = Signal(signed(bits))
-        above = Signal(bits)  # a bit of the value that no code of so many planes has
-        m.d.comb += above.eq(value & ~((1 << self.mode.planes) - 1))
+        value = Signal(bits)
+        negative, beyond = Signal(), Signal()  # the code is limited: to 0, to its greatest
         with m.If(self.step.load):
-            m.d.sync += value.eq(pooled)
-        with m.Elif(self.step.clip):
-            with m.If(~self.mode.raw):
-                with m.If(value[-1]):
-                    m.d.sync += value.eq(0)
-                with m.Elif(above.any()):
-                    m.d.sync += value.eq(-1)
-        with m.Elif(self.step.shift | self.step.out):
-            m.d.sync += value.eq(value >> 1)
-        m.d.sync += self.serial.eq(Mux(self.mode.bits, ~value[-1], value[0]))
+            m.d.sync += [
+                value.eq(greatest), negative.eq(greatest[-1] & ~self.mode.raw), beyond.eq(0),
+            ]
+        with m.Elif(self.step.shift):
+            m.d.sync += [
+                value.eq(value << 1),
+                beyond.eq(beyond | (value[-1] & ~self.step.out)),
+            ]
+        with m.If(self.mode.bits):
+            m.d.sync += self.serial.eq(bit)
+        with m.Else():
+            m.d.sync += self.serial.eq(~negative & (beyond | value[-1]))
         return m
+
+
+def column_end_latency(config: Config) -> int:
+    """Cycles from `acc` to the output's `load` step."""
+    return 2 if config.pool_codes else 1

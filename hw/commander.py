@@ -1,6 +1,6 @@
 """Takes commands, answers each with one packet, and refuses what it cannot do."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -91,10 +91,9 @@ class Commander(wiring.Component):
         head = data.View(HEADER, word)
         command, error = Signal(8), Signal(8)
         left = Signal(24)  # payload words to come
-        address = Signal(17)
+        address, following = Signal(17), Signal(17)  # of the program, or of the weights' row
         weights, held = Signal(32), Signal(3)
         column = Signal(range(config.columns))
-        row, next_row = Signal(17), Signal(17)  # of the byte that is written, and of the next
         taken = self.i.valid & self.i.ready
         in_step = self.i.p.last == (left == 1)  # packet and count end together
 
@@ -113,7 +112,8 @@ class Commander(wiring.Component):
                 m.next = "REPLY"
 
         last_column = column == config.columns - 1
-        m.d.comb += next_row.eq(row + (last_column & (held != 0)))
+        m.d.comb += following.eq(address + 1)
+        next_row = Mux(last_column & (held != 0), following, address)
         with m.If(taken):
             m.d.sync += left.eq(left - 1)
         m.d.comb += [
@@ -149,7 +149,7 @@ class Commander(wiring.Component):
             with m.State("ADDRESS"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    m.d.sync += [address.eq(word), row.eq(word), column.eq(0)]
+                    m.d.sync += [address.eq(word), column.eq(0)]
                     with m.Switch(command):
                         with m.Case(Command.PROGRAM):
                             leave("PROGRAM")
@@ -164,17 +164,17 @@ class Commander(wiring.Component):
             with m.State("PROGRAM"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    m.d.sync += address.eq(address + 1)
-                    m.d.comb += self.p_en.eq(address < config.program_words)
+                    m.d.sync += address.eq(following)
+                    m.d.comb += self.p_en.eq(_below(address, config.program_words))
                     leave("PROGRAM")
-                    with m.If(address >= config.program_words):
+                    with m.If(~_below(address, config.program_words)):
                         refuse(Error.RANGE)
             with m.State("WEIGHTS"):
                 m.d.comb += self.i.ready.eq(held <= 1)
                 with m.If(taken):
                     m.d.sync += [weights.eq(word), held.eq(4)]
                     leave("WEIGHTS")
-                    with m.If(next_row >= config.weight_rows):
+                    with m.If(~_below(next_row, config.weight_rows)):
                         m.d.sync += held.eq(0)
                         refuse(Error.RANGE)
             with m.State("TOTAL"):
@@ -192,7 +192,7 @@ class Commander(wiring.Component):
                     m.next = "REPLY"
                     with m.If(~self.i.p.last | ~in_step):
                         refuse(Error.LENGTH)
-                    with m.Elif((word == 0) | (word > min(config.code_words, REACH - 1))):
+                    with m.Elif(~_below((word - 1)[:32], min(config.code_words, REACH - 1))):
                         refuse(Error.RANGE)
                     with m.Else():
                         m.d.comb += self.start.eq(1)
@@ -237,15 +237,22 @@ class Commander(wiring.Component):
                     m.next = "HEADER"
         m.d.comb += [
             self.start_addr.eq(address),
-            self.write.valid.eq((held != 0) & (row < config.weight_rows)),
-            self.write.column.eq(column),
-            self.write.addr.eq(row),
+            self.write.valid.eq((held != 0) & _below(address, config.weight_rows)),
+            self.write.first.eq(column == 0),
+            self.write.addr.eq(address),
             self.write.data.eq(weights[:8]),
         ]
         with m.If((held != 0) & ~(taken & (held == 1))):
             m.d.sync += held.eq(held - 1)
         with m.If(held != 0):
-            m.d.sync += [column.eq(Mux(last_column, 0, column + 1)), row.eq(next_row)]
+            m.d.sync += [column.eq(Mux(last_column, 0, column + 1)), address.eq(next_row)]
             with m.If(~taken):
                 m.d.sync += weights.eq(weights >> 8)
         return m
+
+
+def _below(value: Value, limit: int) -> Value:
+    """Return ``value < limit``; with a power of two, of which tools make an adder, by its bits."""
+    if limit & limit - 1:
+        return value < limit
+    return value[limit.bit_length() - 1 : len(value)] == 0

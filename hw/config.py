@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 from hw.cell_kinds import CELLS
+from hw.cells.cell import Cell
 from hw.words import bits_for, sum_bits
 
 GREATEST = {  # field widths of the program, see `hw.program`
@@ -14,6 +15,10 @@ GREATEST = {  # field widths of the program, see `hw.program`
     "weight_rows": 1 << 16,
     "program_words": 1 << 16,
 }
+
+
+MOST_PADDING = 31
+"""Frames of padding that a layer may have on either side."""
 
 
 class ConfigError(ValueError):
@@ -27,20 +32,22 @@ class Config:
     Parameters
     ----------
     lanes
-        Binary inputs of the array: a multiple of `groups`, 1 to 1024.
+        Inputs of the array: a multiple of `groups` and, in each group, of a cell's lanes; 1 to
+        1024.
     columns
         Output channels that the array sums at once, 1 to 1024.
     groups
         Lane groups whose column sums may be shifted before they meet: so many bit-planes of a
-        code stand side by side, each with ``lanes / groups`` taps; 1 to 8.
+        code stand side by side, each with ``lanes / groups`` taps; 1 to 8, and 1 where a lane
+        takes a whole code.
     acc_bits
-        Width of a partial sum, of a sum and of a raw result, 9 to 32 bits.
+        Width of a partial sum, of a sum and of a raw result, 9 to 32 bits; whole activations.
     strip
         Input frames that the first layer does before the next layer runs, at most.
     code_words
         Depth of the code memory, 8-bit codes.
     map_words
-        Depth of the map memory, words of `lanes` bits.
+        Depth of the map memory, words of one activation for each lane.
     weight_rows
         Depth of each column's weight memory, 8-bit weights.
     partial_sums
@@ -49,6 +56,8 @@ class Config:
         Depth of the program memory, 32-bit words.
     cell
         Kind of the cell, a name of `hw.cell_kinds.CELLS`.
+    pool_codes
+        Whether the columns can take the maximum of codes; that of bits they always can.
     """
 
     lanes: int
@@ -62,6 +71,7 @@ class Config:
     partial_sums: int = 256
     program_words: int = 1024
     cell: str = "gated"
+    pool_codes: bool = True
 
     def __post_init__(self) -> None:
         broken = []
@@ -69,6 +79,8 @@ class Config:
             value = getattr(self, each.name)
             if each.type is int and (isinstance(value, bool) or not isinstance(value, int)):
                 raise TypeError(f"{each.name} must be an integer, not {value!r}")
+            if each.type is bool and not isinstance(value, bool):
+                raise TypeError(f"{each.name} must be true or false, not {value!r}")
         for name, least, greatest in (
             ("lanes", 1, 1024),
             ("groups", 1, 8),
@@ -80,9 +92,25 @@ class Config:
                 broken.append(
                     f"{name} must be from {least} to {greatest}, not {getattr(self, name)}",
                 )
+        if self.cell not in CELLS:
+            broken.append(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
         in_range = not broken  # else the rules between parameters have nothing to stand on
         if in_range and self.lanes % self.groups:
             broken.append(f"lanes must be a multiple of groups ({self.groups}), not {self.lanes}")
+            in_range = False
+        if in_range and self.group_lanes % self.cell_class.lanes:
+            broken.append(
+                f"lanes of a group must be a multiple of {self.cell_class.lanes}, the lanes of a"
+                f" {self.cell} cell, not {self.group_lanes}",
+            )
+            in_range = False
+        if in_range and self.act_bits > 1 and self.groups > 1:
+            broken.append(f"groups must be 1 with {self.cell} cells, not {self.groups}")
+        if in_range and self.acc_bits % self.act_bits:
+            broken.append(
+                f"acc_bits must be a multiple of {self.act_bits} with {self.cell} cells, not"
+                f" {self.acc_bits}",
+            )
         if in_range and self.map_words % self.row_words:
             broken.append(
                 f"map_words must be a multiple of {self.row_words}, the words of a row, not"
@@ -93,8 +121,6 @@ class Config:
                 f"acc_bits must be at least {self.array_sum_bits}, what the array's own sums"
                 f" take, not {self.acc_bits}",
             )
-        if self.cell not in CELLS:
-            broken.append(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
         if broken:
             raise ConfigError("configuration: " + "; ".join(broken))
 
@@ -104,13 +130,67 @@ class Config:
         return self.lanes // self.groups
 
     @cached_property
+    def cell_class(self) -> type[Cell]:
+        """The cell, as simulators see it."""
+        return CELLS[self.cell]
+
+    @cached_property
+    def act_bits(self) -> int:
+        """Bits of one lane's activation, and of what a column puts out in one cycle."""
+        return self.cell_class.act_bits
+
+    @cached_property
+    def cells(self) -> int:
+        """Cells of one column."""
+        return self.lanes // self.cell_class.lanes
+
+    @cached_property
+    def group_cells(self) -> int:
+        """Cells of one group in a column."""
+        return self.cells // self.groups
+
+    @cached_property
+    def sum_widths(self) -> tuple[int, ...]:
+        """Width of the sum behind every cell of a column, bits.
+
+        The sum doubles from group to group where the groups hold bit-planes.
+        """
+        terms, widths = 0, []
+        for cell in range(self.cells):
+            if cell % self.group_cells == 0:
+                terms *= 2
+            terms += self.cell_class.lanes
+            widths.append(sum_bits(terms * (2**self.act_bits - 1)))
+        return tuple(widths)
+
+    @cached_property
     def array_sum_bits(self) -> int:
         """Width of what one column of the array puts out, bits."""
-        return sum_bits(self.group_lanes * (2**self.groups - 1))
+        return self.sum_widths[-1]
+
+    @cached_property
+    def word_bits(self) -> int:
+        """Width of a word of the map memory: one activation for every lane, bits."""
+        return self.lanes * self.act_bits
+
+    @cached_property
+    def run_bits(self) -> int:
+        """Width of the number of frame groups of one run: those of a strip and of padding."""
+        return max(8, bits_for(self.strip + 2 * MOST_PADDING))
+
+    @cached_property
+    def map_address_bits(self) -> int:
+        """Width of an address of maps."""
+        return max(1, bits_for(self.map_words - 1))
+
+    @cached_property
+    def address_bits(self) -> int:
+        """Width of an address of codes or maps."""
+        return max(1, bits_for(max(self.code_words, self.map_words) - 1))
 
     @cached_property
     def row_words(self) -> int:
-        """Words of `lanes` bits in one row of the map memory, a power of two."""
+        """Words of `lanes` activations in one row of the map memory, a power of two."""
         return 1 << bits_for(-(-self.columns // self.lanes) - 1)
 
     @cached_property
@@ -121,7 +201,7 @@ class Config:
     @cached_property
     def row_bits(self) -> int:
         """Width of the map memory: only lanes or columns that can be written, bits."""
-        return self.row_chunks * self.columns
+        return self.row_chunks * self.columns * self.act_bits
 
     @cached_property
     def parameter_rows(self) -> int:
@@ -176,6 +256,20 @@ PRESETS = {
         weight_rows=2048,
         partial_sums=512,
         program_words=1024,
+    ),
+    "large": Config(  # ECP5-85F: 208 block RAMs of 18 kbit
+        lanes=32,
+        columns=32,
+        groups=8,
+        acc_bits=22,
+        strip=84,
+        code_words=16384,
+        map_words=4096,
+        weight_rows=2048,
+        partial_sums=1024,
+        program_words=1024,
+        cell="table",
+        pool_codes=False,
     ),
 }
 

@@ -13,9 +13,16 @@ from amaranth.lib import wiring
 
 
 class Emission:
-    """Stands where a platform stands while Verilog is written; holds the shared modules."""
+    """Stands where a platform stands while Verilog is written; holds the shared modules.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    target
+        Chip family whose primitives the parts may use (`hw.variants`); without one, none.
+    """
+
+    def __init__(self, target: str | None = None) -> None:
+        self.target = target
         self.modules: dict[str, str] = {}
 
     def instance(self, component: wiring.Component, name: str) -> Instance:
@@ -52,7 +59,11 @@ def once(component: wiring.Component, name: str, platform: object) -> Elaboratab
 
 
 def to_verilog(
-    component: wiring.Component, name: str = "accelerator", *, zeroed: bool = False,
+    component: wiring.Component,
+    name: str = "accelerator",
+    *,
+    target: str | None = None,
+    zeroed: bool = False,
 ) -> str:
     """Return the Verilog of `component` and of all below it, as the module `name`.
 
@@ -64,10 +75,12 @@ def to_verilog(
         What to write.
     name
         Name of its module.
+    target
+        ``"ecp5"`` or ``"ice40"``: use its primitives; without one every simulator can run it.
     zeroed
         Write out that memories start with zeros, for a simulator that knows of unknown bits.
     """
-    emission = Emission()
+    emission = Emission(target)
     top = rtlil.convert(component, name=name, platform=emission, emit_src=False)
     text = "\n".join([*emission.modules.values(), top])
     if not zeroed:  # no machine relies on them, and they would be most of the text

@@ -11,22 +11,22 @@ ENDS = data.StructLayout({"output": 1, "tile": 1, "block": 1, "run": 1})
 
 
 class EndSteps(wiring.Component):
-    """Sends `load`, then `shift` so often, `clip` and `out` for each plane, after every output.
+    """Sends `load`, then as many steps as an output takes to leave, `out` for each of its planes.
 
     The steps between one output's `load` and the next one's are ``steps`` cycles: the last `out`
     of one coincides with the `load` of the next.
 
     **Timing**: `load` follows `ends.output` by `delay` cycles.
 
-    ========================= ======================================
-    cycles after `load`       step (``steps = shift + 1 + planes``)
-    ========================= ======================================
-    1 .. shift                `shift`
-    shift + 1                 `clip`
-    shift + 2 .. steps        `out`, lowest plane first
-    ========================= ======================================
+    =============================== ==========================================
+    cycles after `load`             step
+    =============================== ==========================================
+    steps - planes + 1 .. steps     `out`, highest plane first
+    steps - shifts + 1 .. steps     `shift`
+    =============================== ==========================================
 
-    A threshold's output has one step, `out`.
+    A code of `planes` bits that drops `shift` low bits of a total has ``acc_bits - shift`` shifts:
+    the bits above it go by first. A threshold's output has one step, `out`.
 
     Parameters
     ----------
@@ -41,6 +41,8 @@ class EndSteps(wiring.Component):
         Cycles of one output.
     planes : In(6)
         Bits of one output.
+    shifts : In(6)
+        Steps that shift, the last ones.
     step : Out(end_token())
         This cycle's steps, for the first column.
     """
@@ -48,7 +50,13 @@ class EndSteps(wiring.Component):
     def __init__(self, *, delay: int) -> None:
         self.delay = delay
         super().__init__(
-            {"ends": In(ENDS), "steps": In(6), "planes": In(6), "step": Out(end_token())},
+            {
+                "ends": In(ENDS),
+                "steps": In(6),
+                "planes": In(6),
+                "shifts": In(6),
+                "step": Out(end_token()),
+            },
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -59,12 +67,10 @@ class EndSteps(wiring.Component):
         m.d.comb += self.step.load.eq(due.output)
         with m.If(left != 0):
             m.d.sync += left.eq(left - 1)
-            with m.If(left <= self.planes):
-                m.d.comb += self.step.out.eq(1)
-            with m.Elif(left == self.planes + 1):
-                m.d.comb += self.step.clip.eq(1)
-            with m.Else():
-                m.d.comb += self.step.shift.eq(1)
+            m.d.comb += [
+                self.step.out.eq(left <= self.planes),
+                self.step.shift.eq(left <= self.shifts),
+            ]
         with m.If(left == 1):
             m.d.comb += [
                 self.step.tile.eq(ending.tile),

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from golden.network import Network
-from hw.column import END_DELAY, sum_latency
+from hw.array import token_delay
+from hw.column import end_delay
 from hw.config import GREATEST, Config
 from hw.fit import FitError
-from hw.loader import settle
+from hw.loader import lead, parameter_wait, settle, tile_cycles
 from hw.lower import program_words
 from hw.pass_fetch import PassFetch
 from hw.plan import Pass, Stage
@@ -19,7 +20,7 @@ from hw.program import LAYER, RUN
 from hw.schedule import Run, Schedule, schedule
 from hw.walker import ENTRY_DELAY
 
-FETCH = 2
+FETCH = 3
 """Cycles of an instruction's fetch and decode."""
 
 GO = FETCH + (RUN.size + LAYER.size) // 32
@@ -187,7 +188,9 @@ class _Clock:
         self.plan = plan
         self.config = plan.config
         self.settle = settle(plan.config)
-        self.drain = ENTRY_DELAY + sum_latency(plan.config) - 1 + END_DELAY + plan.config.columns
+        self.drain = (
+            ENTRY_DELAY + token_delay(plan.config) + end_delay(plan.config) + plan.config.columns
+        )
         self.limits: list[tuple[int, int]] = []  # cycle from which so many codes may be accepted
 
     def play(self) -> tuple[int, list[int]]:
@@ -198,7 +201,7 @@ class _Clock:
         self.limits = [(0, accept * ring.frame_words)]
         now = 0  # fetch of the next instruction; the first WAIT is fetched before any code
         for step in plan.steps:
-            decode = max(now + 1, self._accepted(step.frames * ring.frame_words))
+            decode = max(now + FETCH - 1, self._accepted(step.frames * ring.frame_words))
             now = decode + 1
             raised = step.accept <= accept
             for run in (*step.runs, None):
@@ -211,11 +214,12 @@ class _Clock:
                     self.limits.append((now + FETCH, accept * ring.frame_words))
                     now += FETCH
         outputs = plan.stages[-1].layer.out_channels
-        return now + outputs * (FETCH + 2 + self.config.acc_bits), by_layer
+        gather = self.config.acc_bits // self.config.act_bits
+        return now + outputs * (FETCH + 3 + gather), by_layer
 
     def _accepted(self, count: int) -> int:
         """Cycle from which on so many codes have been accepted."""
-        last, before = 0, 0  # cycle in which code `before - 1` was written
+        last, before = 1, 0  # cycle in which code `before - 1` was written; the first one's is 2
         for since, limit in self.limits:
             if limit > before:
                 stop = min(limit, count)
@@ -229,7 +233,7 @@ class _Clock:
         """Return the cycle in which a run, fetched at `fetched`, writes its last bits."""
         stage = self.plan.stages[run.stage]
         go = fetched + GO
-        ready = go + 1 + self._rows(stage, 0)
+        begin = go + 2  # first row of the tile
         last = go + PassFetch.latency  # from then on the next pass may begin
         free = 0  # cycle from which on an output may end
         left = run.groups
@@ -237,19 +241,22 @@ class _Clock:
             groups = min(left, stage.block_groups)
             for _ in range(stage.output.tiles):
                 for number, each in enumerate(stage.passes):
-                    now = max(last, ready)
+                    ends = number == len(stage.passes) - 1
+                    now = max(last, begin + lead(self.config, last=ends))
                     length = self._length(stage, each, groups)
-                    if number == len(stage.passes) - 1:
+                    if ends:
                         length, free = self._last_pass(stage, each, groups, now, free)
-                    following = (number + 1) % len(stage.passes)
-                    ready = now + self.settle + self._rows(stage, following)
+                    begin = max(now + length, begin + self._rows(last=ends)) + self.settle
                     last = now + length + 1
             left -= groups
         return last - 1 + self.drain + stage.steps
 
-    def _rows(self, stage: Stage, number: int) -> int:
-        ends = number == len(stage.passes) - 1
-        return self.config.lanes + (self.config.parameter_rows if ends else 0)
+    def _rows(self, *, last: bool) -> int:
+        """Cycles from a tile's first row until the loader waits for the end of its pass."""
+        rows = tile_cycles(self.config)
+        if last:
+            rows += parameter_wait(self.config) + 1 + self.config.parameter_rows
+        return rows
 
     def _length(self, stage: Stage, each: Pass, groups: int) -> int:
         """Reads of a pass."""

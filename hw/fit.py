@@ -1,10 +1,10 @@
 """Whether a network fits a machine: numbers of the program, accumulators, memories."""
 
-from golden.layer import Layer, Threshold
-from hw.config import Config
+from golden.layer import Layer, Requantise, Threshold
+from hw.config import MOST_PADDING, Config
 from hw.format import Ring
 from hw.plan import Stage
-from hw.program import REACH
+from hw.program import PASS_BITS, REACH, TILE_BITS
 from hw.words import signed_bits
 
 
@@ -14,7 +14,7 @@ class FitError(ValueError):
 
 def check_stage(stage: Stage) -> None:
     """Refuse a layer whose numbers the program cannot hold."""
-    layer, config = stage.layer, stage.config
+    layer, config, end = stage.layer, stage.config, stage.layer.end
     broken = []
     for what, value, greatest in (
         ("kernel along the bands", layer.kernel[0], 32),
@@ -22,17 +22,26 @@ def check_stage(stage: Stage) -> None:
         ("stride along the bands", layer.stride[0], 15),
         ("stride along the frames", layer.stride[1], 15),
         ("padding along the bands", layer.padding[0], 31),
+        ("padding along the frames", layer.padding[1], MOST_PADDING),
         ("reads of a frame", max(p.reads for p in stage.passes), 2047),
         ("bands", stage.shape[1], 2047),
         ("frames", stage.shape[2], 32767),
         ("pixels of one group of frames", stage.group_pixels, REACH - 1),
-        ("passes", len(stage.passes), REACH - 1),
+        ("passes", len(stage.passes), (1 << PASS_BITS) - 1),
+        ("tiles of output channels", stage.output.tiles, (1 << TILE_BITS) - 1),
     ):
         if value > greatest:
             broken.append(f"its {what} must be at most {greatest}, not {value}")
     if len(stage.passes) > 1 and stage.group_pixels > config.partial_sums:
         broken.append(
             f"it needs {stage.group_pixels} partial sums, {config.partial_sums} are there",
+        )
+    if stage.layer.pool != "none" and not config.pool_codes and not isinstance(end, Threshold):
+        broken.append("it takes a maximum of codes, and the machine's pool_codes is false")
+    if isinstance(end, Requantise) and config.act_bits > 1 and end.bits != config.act_bits:
+        broken.append(
+            f"its codes must have {config.act_bits} bits on a machine of {config.cell} cells, not"
+            f" {end.bits}",
         )
     bits = accumulator_bits(layer)
     if bits > config.acc_bits:

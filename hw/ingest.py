@@ -1,10 +1,14 @@
 """Takes codes in, four a word, and keeps them in the code ring."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 COUNT_BITS = 28
+"""Bits of the number of a clip's codes."""
+
+RING_BITS = 17
+"""Bits that tell the codes accepted from their limit, never further apart than a ring is long."""
 
 
 class Ingest(wiring.Component):
@@ -13,8 +17,8 @@ class Ingest(wiring.Component):
     No more than `limit` codes are accepted, so that none is overwritten that a layer still needs;
     the program raises the limit as it goes.
 
-    **Timing**: a word is accepted when the one before leaves its last code; without a stall one
-    word every 4 cycles.
+    **Timing**: the first code of a word is written two cycles after it was taken, or when those
+    before have been; one word waits meanwhile. Without a stall one word every 4 cycles.
 
     Members
     -------
@@ -24,8 +28,8 @@ class Ingest(wiring.Component):
         Codes of the clip.
     size : In(16)
         Size of the ring.
-    limit : In(28)
-        Codes that may be accepted so far.
+    limit : In(17)
+        Codes that may be accepted so far, modulo 2^17.
     word : In(32)
         Four codes, the first in the lowest byte.
     valid : In(1)
@@ -34,8 +38,8 @@ class Ingest(wiring.Component):
         `word` is taken if it is there.
     full : Out(1)
         All words of the clip were taken.
-    received : Out(28)
-        Codes accepted so far.
+    received : Out(17)
+        Codes accepted so far, modulo 2^17.
     w_en : Out(1)
         Write the code memory.
     w_addr : Out(16)
@@ -50,12 +54,12 @@ class Ingest(wiring.Component):
                 "start": In(1),
                 "total": In(COUNT_BITS),
                 "size": In(16),
-                "limit": In(COUNT_BITS),
+                "limit": In(RING_BITS),
                 "word": In(32),
                 "valid": In(1),
                 "ready": Out(1),
                 "full": Out(1),
-                "received": Out(COUNT_BITS),
+                "received": Out(RING_BITS),
                 "w_en": Out(1),
                 "w_addr": Out(16),
                 "w_data": Out(8),
@@ -64,37 +68,40 @@ class Ingest(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        codes = Signal(32)
-        held = Signal(3)  # codes in it
-        left = Signal(COUNT_BITS)  # codes of the clip that no word has brought yet
-        size = Signal(16)
-        write = (held != 0) & (self.received < self.limit)
+        codes, held = Signal(32), Signal(3)  # codes of a word, and how many are left
+        ahead, ahead_count, ahead_valid = Signal(32), Signal(3), Signal()
+        words, tail = Signal(COUNT_BITS - 2), Signal(2)  # whole words to come, codes of the last
+        size, following = Signal(16), Signal(16)
+        write = (held != 0) & (self.received != self.limit)
         m.d.comb += [
             self.w_en.eq(write),
             self.w_data.eq(codes[:8]),
-            self.full.eq(left == 0),
-            self.ready.eq((left != 0) & ((held == 0) | ((held == 1) & write))),
+            self.full.eq((words == 0) & (tail == 0)),
+            self.ready.eq(~ahead_valid & ~self.full),
+            following.eq(self.w_addr + 1),
         ]
         with m.If(write):
             m.d.sync += [
                 codes.eq(codes >> 8),
                 held.eq(held - 1),
                 self.received.eq(self.received + 1),
-                self.w_addr.eq(self.w_addr + 1),
+                self.w_addr.eq(Mux(following == size, 0, following)),
             ]
-            with m.If(self.w_addr == size - 1):
-                m.d.sync += self.w_addr.eq(0)
+        with m.If(ahead_valid & ((held == 0) | (held == 1) & write)):
+            m.d.sync += [codes.eq(ahead), held.eq(ahead_count), ahead_valid.eq(0)]
         with m.If(self.valid & self.ready):
-            m.d.sync += codes.eq(self.word)
-            with m.If(left < 4):
-                m.d.sync += [held.eq(left[:3]), left.eq(0)]
+            m.d.sync += [ahead.eq(self.word), ahead_valid.eq(1)]
+            with m.If(words == 0):
+                m.d.sync += [ahead_count.eq(tail), tail.eq(0)]
             with m.Else():
-                m.d.sync += [held.eq(4), left.eq(left - 4)]
+                m.d.sync += [ahead_count.eq(4), words.eq(words - 1)]
         with m.If(self.start):
             m.d.sync += [
-                left.eq(self.total),
+                words.eq(self.total[2:]),
+                tail.eq(self.total[:2]),
                 size.eq(self.size),
                 held.eq(0),
+                ahead_valid.eq(0),
                 self.received.eq(0),
                 self.w_addr.eq(0),
             ]

@@ -1,12 +1,13 @@
-"""The tile loader: brings the next tile's weights while this tile runs."""
+"""The tile loader: brings a tile's weights in the wake of the last pixel of the tile before."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.column import deepest_lane
+from hw.column import load_delay, sum_latency
 from hw.config import Config
-from hw.program import LAYER, RUN
+from hw.fill import walk
+from hw.program import LAYER, PASS_BITS, RUN, TILE_BITS
 from hw.tokens import load_token
 from hw.walker import ENTRY_DELAY
 
@@ -14,13 +15,24 @@ from hw.walker import ENTRY_DELAY
 class Loader(wiring.Component):
     """Reads the tiles of a run in order, block by block, one weight row a cycle.
 
-    A tile has `lanes` rows, the last lane's first; behind the tiles of one plane stand the rows of
-    offset and flip. Every bit-plane takes the same tiles again; the last one goes on to offset and
-    flip, and then to the next output channels.
+    Behind the tiles of some output channels stand the rows of their offset and flip, read behind
+    the last tile, when the last sum of the channels before has passed the end of its column. Every
+    bit-plane takes the same tiles again.
 
-    **Timing**: `ready` rises `rows` cycles after the first row was read. After a `swap` the next
-    tile waits until the last lane of the first column has taken its weight: its first row is read
-    `settle` cycles after the swap.
+    A cell may take its weight as soon as the last pixel of the tile before has passed it, and the
+    cells below follow one by one; so the next tile's pixels follow the weights down. Where a cell
+    takes several cycles (a table), they have to wait for the last cell.
+
+    **Timing**: a pass ends with `done`; the first row is read `settle` cycles later, or `settle`
+    cycles after the last row of the tile before. `ready` rises `lead` cycles after the first row.
+
+    ==================================== ==================================
+    cycle                                row
+    ==================================== ==================================
+    0                                    first, of the first cell
+    tile_cycles - 1                      last, of the last cell
+    tile_cycles + parameter_wait + 1 ..  offset and flip, last tile only
+    ==================================== ==================================
 
     Parameters
     ----------
@@ -35,10 +47,12 @@ class Loader(wiring.Component):
         Its layer.
     run : In(RUN)
         Its place.
-    swap : In(1)
-        The waiting tile is put to use.
+    take : In(1)
+        The pass of this tile begins.
+    done : In(1)
+        It ends.
     ready : Out(1)
-        A tile is waiting.
+        The pass of this tile may begin.
     load : Out(load_token(config))
         Row to read.
     """
@@ -50,7 +64,8 @@ class Loader(wiring.Component):
                 "go": In(1),
                 "layer": In(LAYER),
                 "run": In(RUN),
-                "swap": In(1),
+                "take": In(1),
+                "done": In(1),
                 "ready": Out(1),
                 "load": Out(load_token(config)),
             },
@@ -58,70 +73,145 @@ class Loader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, layer = self.config, self.layer
-        row = Signal(range(config.lanes + config.parameter_rows))
-        rest = Signal(range(settle(config)))
-        passes, in_plane = Signal(16), Signal(16)  # left, this one counted
-        tiles, groups = Signal(16), Signal(16)  # likewise
-        plane_at = Signal.like(self.load.addr)
+        config, layer, load = self.config, self.layer, self.load
+        lanes, entries = config.cell_class.lanes, config.cell_class.entries
+        at, plane_at = Signal.like(load.addr), Signal.like(load.addr)  # the cell's rows; a plane's
+        lane = Signal(range(lanes))
+        step, cell = Signal(range(entries)), Signal(range(config.cells))
+        last_step, last_cell = step == entries - 1, cell == config.cells - 1
+        passes, in_plane = Signal(PASS_BITS), Signal(PASS_BITS)  # left, this one counted
+        tiles, blocks = Signal(TILE_BITS), Signal(config.run_bits)  # likewise
+        ended, taken = Signal(), Signal()
         last_pass = passes == 1
-        last_row = Signal.like(row)
-        m.d.comb += [
-            last_row.eq(Mux(last_pass, config.lanes + config.parameter_rows, config.lanes) - 1),
-            self.load.param.eq(row >= config.lanes),
+        longest = max(lead(config, last=True), parameter_wait(config), config.parameter_rows)
+        count, rest = Signal(range(longest + 1)), Signal(range(longest + 1))
+
+        with m.If(rest != 0):
+            m.d.sync += rest.eq(rest - 1)
+        with m.If(self.take):
+            m.d.sync += taken.eq(1)
+        with m.If(self.done):
+            m.d.sync += ended.eq(1)
+        begin_lead = [
+            rest.eq(
+                Mux(last_pass, lead(config, last=True), lead(config, last=False)),
+            ),
+            taken.eq(0),
+            ended.eq(0),
         ]
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("IDLE"), m.If(self.go):
                 m.d.sync += [
-                    row.eq(0),
-                    self.load.addr.eq(layer.weights_at),
+                    at.eq(layer.weights_at),
                     plane_at.eq(layer.weights_at),
                     passes.eq(layer.passes),
                     in_plane.eq(layer.plane_passes),
                     tiles.eq(layer.tiles),
-                    groups.eq(self.run.groups),
+                    blocks.eq(self.run.blocks),
                 ]
+                m.next = "BEGIN"
+            with m.State("BEGIN"):
+                m.d.sync += begin_lead
                 m.next = "LOAD"
             with m.State("LOAD"):
-                m.d.comb += self.load.read.eq(1)
-                m.d.sync += [self.load.addr.eq(self.load.addr + 1), row.eq(row + 1)]
-                with m.If(row == last_row):
-                    m.d.sync += row.eq(0)
-                    m.next = "READY"
-            with m.State("READY"):
-                m.d.comb += self.ready.eq(1)
-                with m.If(self.swap):
+                m.d.comb += [
+                    load.read.eq(1),
+                    load.first.eq(cell == 0),
+                    load.addr.eq(at + lane),
+                ]
+                m.d.sync += step.eq(step + 1)
+                with m.If(last_step):
+                    m.d.sync += [step.eq(0), at.eq(at + lanes), cell.eq(cell + 1)]
+                    with m.If(last_cell):
+                        m.d.sync += [cell.eq(0), count.eq(parameter_wait(config))]
+                        m.next = "DONE"
+                        with m.If(last_pass):
+                            m.next = "WAIT"
+            with m.State("WAIT"):
+                m.d.sync += count.eq(count - 1)
+                with m.If(count == 0):
+                    m.d.sync += count.eq(0)
+                    m.next = "PARAMETERS"
+            with m.State("PARAMETERS"):
+                m.d.comb += [load.read.eq(1), load.param.eq(1), load.addr.eq(at + lane)]
+                m.d.sync += [count.eq(count + 1), at.eq(at + 1)]
+                with m.If(count == config.parameter_rows - 1):
+                    m.next = "DONE"
+            with m.State("DONE"), m.If(self.done | ended):
+                m.d.sync += [
+                    passes.eq(passes - 1),
+                    in_plane.eq(in_plane - 1),
+                    count.eq(settle(config) - 2),
+                ]
+                m.next = "SETTLE"
+                with m.If(in_plane == 1):
+                    m.d.sync += [in_plane.eq(layer.plane_passes), at.eq(plane_at)]
+                with m.If(last_pass):
                     m.d.sync += [
-                        rest.eq(settle(config) - 2),
-                        passes.eq(passes - 1),
-                        in_plane.eq(in_plane - 1),
+                        passes.eq(layer.passes), tiles.eq(tiles - 1), at.eq(at), plane_at.eq(at),
                     ]
-                    m.next = "SETTLE"
-                    with m.If(in_plane == 1):
-                        m.d.sync += [in_plane.eq(layer.plane_passes), self.load.addr.eq(plane_at)]
-                    with m.If(last_pass):
+                    with m.If(tiles == 1):
                         m.d.sync += [
-                            passes.eq(layer.passes),
-                            tiles.eq(tiles - 1),
-                            plane_at.eq(self.load.addr),
-                            self.load.addr.eq(self.load.addr),
+                            tiles.eq(layer.tiles),
+                            blocks.eq(blocks - 1),
+                            at.eq(layer.weights_at),
+                            plane_at.eq(layer.weights_at),
                         ]
-                        with m.If(tiles == 1):
-                            m.d.sync += [
-                                tiles.eq(layer.tiles),
-                                groups.eq(groups - layer.block_groups),
-                                plane_at.eq(layer.weights_at),
-                                self.load.addr.eq(layer.weights_at),
-                            ]
-                            with m.If(groups <= layer.block_groups):
-                                m.next = "IDLE"
+                        with m.If(blocks == 1):
+                            m.next = "IDLE"
             with m.State("SETTLE"):
-                m.d.sync += rest.eq(rest - 1)
-                with m.If(rest == 0):
+                m.d.sync += count.eq(count - 1)
+                with m.If(count == 0):
+                    m.d.sync += begin_lead
                     m.next = "LOAD"
+        waiting = fsm.ongoing("LOAD") | fsm.ongoing("WAIT") | fsm.ongoing("PARAMETERS")
+        m.d.comb += self.ready.eq(
+            (waiting | fsm.ongoing("DONE")) & (rest == 0) & ~taken,
+        )
+        if entries > 1:
+            m.d.comb += load.next.eq(~fsm.ongoing("LOAD") | (step == 0))
+            with m.If(fsm.ongoing("LOAD")), m.Switch(step):
+                for number, (bit, entry, subtract) in enumerate(walk(len(step))):
+                    with m.Case(number):
+                        m.d.comb += [
+                            load.scale.eq(bit) if lanes == 1 else lane.eq(bit),
+                            load.entry.eq(entry),
+                            load.subtract.eq(subtract),
+                        ]
         return m
 
 
+def tile_cycles(config: Config) -> int:
+    """Cycles that the rows of one tile take."""
+    return config.cells * config.cell_class.entries
+
+
 def settle(config: Config) -> int:
-    """Cycles from a swap to the first row of the next tile: its last lane has taken its weight."""
-    return ENTRY_DELAY + deepest_lane(config)
+    """Cycles from a pass's last step to the first row of the next tile.
+
+    The first cell takes its weight in the cycle in which the last pixel passes it; a table is
+    written a cycle later, since a RAM may not be written where it is read.
+    """
+    return ENTRY_DELAY - load_delay(config) + (config.cell_class.entries > 1)
+
+
+def parameter_wait(config: Config) -> int:
+    """Cycles between a tile's last row and offset and flip, less one.
+
+    By then the sums of the channels before have passed the end of their column.
+    """
+    return max(0, sum_latency(config) + load_delay(config) - 1 - tile_cycles(config))
+
+
+def lead(config: Config, *, last: bool) -> int:
+    """Cycles from the first row of a tile until its pass may begin.
+
+    The last cell has its weight when the first pixel reaches it; in the `last` pass of some output
+    channels, offset and flip are there when the first sum is.
+    """
+    cells, tile = config.cells, tile_cycles(config)
+    weights = load_delay(config) - ENTRY_DELAY + tile - cells
+    if not last:
+        return max(0, weights)
+    parameters = tile + 1 + parameter_wait(config) + config.parameter_rows
+    return max(0, weights, parameters - ENTRY_DELAY - sum_latency(config))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.layer import Raw, Threshold
+from golden.layer import Raw, Requantise, Threshold
 from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, offsets
@@ -127,7 +127,7 @@ def _weights(stage: Stage) -> NDArray[np.int8]:
         for each in stage.passes[: stage.plane_passes]:
             channel, kh, kw = each.inputs.T
             chosen = kernels[mine][:, channel, kh, kw]  # [columns, lanes]
-            rows.append(np.where(channel < 0, 0, chosen).T[::-1])
+            rows.append(np.where(channel < 0, 0, chosen).T)
         rows.append(ends[mine].T.view(np.int8))
     return np.concatenate(rows).astype(np.int8)
 
@@ -146,7 +146,7 @@ def _program(plan: Schedule, *, maps: bool) -> list[int]:
             passes += words(
                 PASS,
                 frame_offset=each.frame * stage.frame_words,
-                map_offset=each.offset % (1 << 16),
+                map_offset=(each.offset + plan.rings[number].base) % (1 << 16),
                 frame=each.frame,
                 band=each.band,
                 reads=each.reads,
@@ -199,7 +199,7 @@ def _instructions(plan: Schedule, layers_at: list[int], *, maps: bool) -> list[i
 
 def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> list[int]:
     stage, ring, out = plan.stages[number], plan.rings[number], plan.rings[number + 1]
-    codes = stage.from_codes
+    codes, end = stage.from_codes, stage.layer.end
     return words(
         LAYER,
         passes_at=passes_at,
@@ -208,8 +208,8 @@ def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> l
         tiles=stage.output.tiles,
         block_groups=stage.block_groups,
         advance=stage.frame_inc * stage.frame_words,
-        ring_end=ring.end,
         ring_size=ring.size,
+        frame_step=stage.layer.stride[1] * stage.frame_words,
         frames=stage.shape[2],
         bands=stage.shape[1],
         band_step=stage.pixel_words * (1 if codes else stage.layer.stride[0]),
@@ -227,19 +227,22 @@ def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> l
         steps=stage.steps,
         frame_inc=stage.layer.stride[1],
         plane_passes=stage.plane_passes,
+        shifts=stage.shifts,
+        shift=end.shift if isinstance(end, Requantise) else 0,
     )
 
 
 def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
     stage, ring, out = plan.stages[run.stage], plan.rings[run.stage], plan.rings[run.stage + 1]
     first = stage.first_frame(run.first)
+    blocks = -(-run.groups // stage.block_groups)
     return words(
         RUN,
         op=Op.RUN,
         layer=layer_at,
-        start=ring.at(first),
-        start_next=ring.at(first + stage.layer.stride[1]),
+        start=ring.at(first) - ring.base,
         frame=first,
-        groups=run.groups,
+        blocks=blocks,
+        last_groups=run.groups - (blocks - 1) * stage.block_groups,
         out_start=out.at(run.written[0]),
     )

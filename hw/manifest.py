@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hw.accelerator import Accelerator, identity
-from hw.column import END_DELAY, sum_latency
+from hw.cell_kinds import check_target
+from hw.column import end_delay, sum_latency
 from hw.config import Config
 from hw.emit import to_verilog
-from hw.loader import settle
+from hw.loader import settle, tile_cycles
 from hw.packets import MAGIC, WORD, Command, Error, Reply
 from hw.walker import ENTRY_DELAY
 
@@ -51,8 +52,9 @@ def manifest(config: Config, verilog: str) -> dict[str, Any]:
         "latency": {
             "entry": ENTRY_DELAY,
             "sum": sum_latency(config),
-            "end": END_DELAY,
+            "end": end_delay(config),
             "settle": settle(config),
+            "tile": tile_cycles(config),
         },
         "memory_bits": config.memory_bits,
         "commands": {each.name: int(each) for each in Command},
@@ -61,7 +63,7 @@ def manifest(config: Config, verilog: str) -> dict[str, Any]:
     }
 
 
-def generate(config: Config, out: Path) -> tuple[Path, Path]:
+def generate(config: Config, out: Path, *, target: str | None = None) -> tuple[Path, Path]:
     """Write ``accelerator.v`` and ``manifest.json`` to the folder `out`; make it if need be.
 
     The same configuration gives the same bytes. Both files are written beside and then renamed, so
@@ -71,9 +73,12 @@ def generate(config: Config, out: Path) -> tuple[Path, Path]:
     ------
     OSError
         The folder cannot be made or written.
+    ValueError
+        The target does not have the machine's cell.
     """
+    check_target(config.cell, target)
     out.mkdir(parents=True, exist_ok=True)
-    verilog = to_verilog(Accelerator(config))
+    verilog = to_verilog(Accelerator(config), target=target)
     text = json.dumps(manifest(config, verilog), indent=2) + "\n"
     paths = out / "accelerator.v", out / "manifest.json"
     beside: list[Path] = []

@@ -15,8 +15,8 @@ class MapMemory(wiring.Component):
     word, and holds ``lanes // columns`` chunks of channels; with more columns a row has several
     words, a power of two of them so that an address splits into row and word.
 
-    **Timing**: synchronous read, `r_data` one cycle after `r_addr`; a word that is read in the
-    cycle in which it is written shows its old contents.
+    **Timing**: synchronous read, `r_data` one cycle after `r_addr`. No word is read in the cycle in
+    which it is written: a run writes frames that only later runs read.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class MapMemory(wiring.Component):
         Read.
     r_addr : In(16)
         Word to read.
-    r_data : Out(lanes)
+    r_data : Out(word_bits)
         The word, a cycle later.
     w_en : In(1)
         Write.
@@ -37,8 +37,8 @@ class MapMemory(wiring.Component):
         First word of the row to write.
     w_chunk : In(range(row_chunks))
         Chunk of the row to write.
-    w_data : In(columns)
-        One bit from every column.
+    w_data : In(columns * act_bits)
+        One activation from every column.
     """
 
     latency = 1
@@ -49,11 +49,11 @@ class MapMemory(wiring.Component):
             {
                 "r_en": In(1),
                 "r_addr": In(16),
-                "r_data": Out(config.lanes),
+                "r_data": Out(config.word_bits),
                 "w_en": In(1),
                 "w_addr": In(16),
                 "w_chunk": In(range(config.row_chunks)),
-                "w_data": In(config.columns),
+                "w_data": In(config.columns * config.act_bits),
             },
         )
 
@@ -62,10 +62,13 @@ class MapMemory(wiring.Component):
         config = self.config
         low = config.row_words.bit_length() - 1
         rows = m.submodules.rows = Memory(
-            shape=config.row_bits, depth=config.map_words // config.row_words, init=[],
+            shape=config.row_bits,
+            depth=config.map_words // config.row_words,
+            init=[],
+            attrs={"no_rw_check": 1},
         )
         r_port = rows.read_port()
-        w_port = rows.write_port(granularity=config.columns)
+        w_port = rows.write_port(granularity=config.columns * config.act_bits)
         m.d.comb += [
             r_port.en.eq(self.r_en),
             r_port.addr.eq(self.r_addr >> low),
@@ -79,5 +82,5 @@ class MapMemory(wiring.Component):
             word = Signal(low)
             with m.If(self.r_en):
                 m.d.sync += word.eq(self.r_addr[:low])
-            m.d.comb += self.r_data.eq(r_port.data.word_select(word, config.lanes))
+            m.d.comb += self.r_data.eq(r_port.data.word_select(word, config.word_bits))
         return m

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.program import LAYER, PASS
+from hw.program import LAYER, PASS, PASS_BITS, REACH
 
 
 class PassFetch(wiring.Component):
@@ -20,6 +20,11 @@ class PassFetch(wiring.Component):
     2      second word is read, first here
     3      second word here: `valid`
     ====== ===========================
+
+    Parameters
+    ----------
+    program_words
+        Depth of the program memory.
 
     Members
     -------
@@ -43,7 +48,8 @@ class PassFetch(wiring.Component):
 
     latency = 3
 
-    def __init__(self) -> None:
+    def __init__(self, *, program_words: int = REACH) -> None:
+        self.program_words = program_words
         super().__init__(
             {
                 "go": In(1),
@@ -59,8 +65,10 @@ class PassFetch(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        left = Signal(16)  # passes until the circle closes, the fetched one counted
+        left = Signal(PASS_BITS)  # passes until the circle closes, the fetched one counted
         first = Signal(32)
+        at = Signal(range(self.program_words))
+        m.d.comb += self.r_addr.eq(at)
         m.d.comb += self.entry.eq(Cat(first, self.r_data))
         with m.FSM():
             with m.State("VALID"):  # also before the first run, when nobody takes
@@ -70,16 +78,16 @@ class PassFetch(wiring.Component):
                     m.next = "FIRST"
                 with m.If(self.go | self.take & (left == 1)):
                     m.d.sync += [
-                        left.eq(self.layer.passes), self.r_addr.eq(self.layer.passes_at),
+                        left.eq(self.layer.passes), at.eq(self.layer.passes_at),
                     ]
                 with m.If(self.go):
                     m.next = "FIRST"
             with m.State("FIRST"):
                 m.d.comb += self.r_en.eq(1)
-                m.d.sync += self.r_addr.eq(self.r_addr + 1)
+                m.d.sync += at.eq(at + 1)
                 m.next = "SECOND"
             with m.State("SECOND"):
                 m.d.comb += self.r_en.eq(1)
-                m.d.sync += [self.r_addr.eq(self.r_addr + 1), first.eq(self.r_data)]
+                m.d.sync += [at.eq(at + 1), first.eq(self.r_data)]
                 m.next = "VALID"
         return m

@@ -11,13 +11,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.layer import Layer, Raw, Requantise, Shape, Threshold
+from golden.layer import Layer, Raw, Shape, Threshold
 from hw.config import Config
 from hw.format import Format
 from hw.program import REACH
 
-FIRST_STRIP = 8
+FIRST_STRIP = 4
 """Frames of the first strip: the machine waits for no more before it begins."""
+
+GROWTH = 4
+"""Each strip after that is so many times as long: the next codes come faster than it is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,17 +116,27 @@ class Stage:
 
     @cached_property
     def planes(self) -> int:
-        """Bit-planes of one output."""
+        """Bit-planes of one output, or bytes where lanes take whole codes."""
         end = self.layer.end
-        return self.config.acc_bits if isinstance(end, Raw) else end.output_bits
+        bits = self.config.acc_bits if isinstance(end, Raw) else end.output_bits
+        return -(-bits // self.config.act_bits)
 
     @cached_property
     def steps(self) -> int:
-        """Cycles that one output takes to leave."""
+        """Cycles that one output takes to leave, one at least."""
+        if self.config.act_bits > 1:
+            return self.planes + isinstance(self.layer.end, Raw)
+        return max(self.shifts, self.planes)
+
+    @cached_property
+    def shifts(self) -> int:
+        """How many of them shift, the last ones."""
         end = self.layer.end
         if isinstance(end, Threshold):
-            return 1
-        return (end.shift if isinstance(end, Requantise) else 0) + 1 + self.planes
+            return 0
+        if self.config.act_bits > 1 or isinstance(end, Raw):
+            return self.planes
+        return max(0, self.config.acc_bits - end.shift)
 
     @cached_property
     def output(self) -> Format:
@@ -161,7 +174,9 @@ class Stage:
     @cached_property
     def _input(self) -> Format:
         return Format(
-            config=self.config, channels=self.shape[0], planes=self.layer.input_bits,
+            config=self.config,
+            channels=self.shape[0],
+            planes=-(-self.layer.input_bits // self.config.act_bits),
         )
 
     def _code_passes(self) -> list[Pass]:
@@ -170,7 +185,7 @@ class Stage:
         (height, width), channels = layer.kernel, self.shape[0]
         slots = min(config.group_lanes, 8)
         passes = []
-        words = -(-layer.input_bits // config.groups)
+        words = -(-layer.input_bits // (config.groups * config.act_bits))
         for word in reversed(range(words)):
             begins = word < words - 1
             for frame in range(width):
@@ -190,7 +205,7 @@ class Stage:
                                 reads=(self.bands - 1) * layer.stride[0] + taps,
                                 warm=taps - 1,
                                 plane=word * config.groups,
-                                shift=2 if begins else 0,
+                                shift=min(2, config.groups) if begins else 0,
                                 inputs=inputs,
                             ),
                         )
@@ -201,8 +216,9 @@ class Stage:
         """Plane after plane; as many channels as there are lanes."""
         layer, words = self.layer, self._input.channels_by_word
         passes = []
-        for plane in reversed(range(layer.input_bits)):
-            begins = plane < layer.input_bits - 1
+        planes = self._input.planes
+        for plane in reversed(range(planes)):
+            begins = plane < planes - 1
             for frame in range(layer.kernel[1]):
                 for tap in range(layer.kernel[0]):
                     for (row, word), channels in words.items():
@@ -229,7 +245,7 @@ class Stage:
     @cached_property
     def plane_passes(self) -> int:
         """Passes of one bit-plane (or of those that stand side by side); all have its weights."""
-        side_by_side = self.config.groups if self.from_codes else 1
+        side_by_side = self.config.act_bits * (self.config.groups if self.from_codes else 1)
         return len(self.passes) // -(-self.layer.input_bits // side_by_side)
 
     @cached_property

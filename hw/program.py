@@ -13,6 +13,13 @@ REACH = 1 << 16
 """Addresses and counts of the program end below this."""
 
 
+PASS_BITS = 12
+"""Bits of the number of passes of a tile."""
+
+TILE_BITS = 11
+"""Bits of the number of tiles of output channels."""
+
+
 class Op(IntEnum):
     """Operations of the program."""
 
@@ -32,10 +39,10 @@ RUN = data.StructLayout(
         "layer": 16,  # address of the LAYER words in the program
         "_0": 12,
         "op": 4,
-        "start": 16,  # where the first output frame's first input frame begins
-        "start_next": 16,  # the same for the second frame of a pooled pair
+        "start": 16,  # where in its ring the first output frame's first input frame begins
         "frame": signed(16),  # index of that first input frame; negative in the padding
-        "groups": 16,  # output frames, or pairs of them where pooled
+        "blocks": 16,
+        "last_groups": 16,  # groups of frames of the last block
         "out_start": 16,  # where the first output pixel goes
         "_1": 16,
     },
@@ -47,10 +54,10 @@ LAYER = data.StructLayout(
         "passes": 16,
         "weights_at": 16,  # first weight row
         "tiles": 16,  # tiles of output channels
-        "block_groups": 16,  # groups of frames that one block holds
+        "block_groups": 16,  # groups of frames (pairs, where pooled) of every block but the last
         "advance": 16,  # words from a group's frame to the next group's
-        "ring_end": 16,  # input ring
-        "ring_size": 16,
+        "ring_size": 16,  # input ring
+        "frame_step": 16,  # words from a frame to the second one of its pair
         "frames": 16,  # of the whole input map
         "bands": 16,
         "band_step": 16,  # words from read to read
@@ -65,18 +72,20 @@ LAYER = data.StructLayout(
         "out_end": 16,  # output ring
         "out_base": 16,
         "out_stride": 16,  # words from output pixel to output pixel
-        "out_planes": 6,
+        "out_planes": 6,  # words of one output pixel's row: bits, or bytes
         "steps": 6,  # cycles that one output takes to leave
         "frame_inc": 4,  # input frames from output frame to output frame
         "plane_passes": 16,  # passes of one bit-plane; the next plane has the same weights
-        "_1": 16,
+        "shifts": 6,  # steps of an output that shift, see `hw.end_steps`
+        "shift": 5,  # low bits that a code drops, where codes leave at once
+        "_1": 5,
     },
 )
 
 PASS = data.StructLayout(
     {
         "frame_offset": 16,  # words to this tap's frame, before the ring wraps
-        "map_offset": 16,  # words within the frame, modulo 2^16
+        "map_offset": 16,  # words within the frame and up to the ring, modulo 2^16
         "frame": 5,  # this tap's frame
         "band": signed(6),  # band of the first read, negative in the padding
         "reads": 11,

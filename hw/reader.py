@@ -12,11 +12,11 @@ from hw.program import READ, RESULT
 class Reader(wiring.Component):
     """Turns READ and RESULT into packets.
 
-    A raw result stands in the map memory plane by plane, one bit of it in its lane of each word; it
-    is gathered in as many cycles as it has bits and sign-extended.
+    A raw result stands in the map memory plane by plane, one bit of it (or byte) in its lane of
+    each word; it is gathered in as many cycles as it has of them and sign-extended.
 
-    **Timing**: a result takes ``acc_bits + 2`` cycles from `result_go` to its word on the stream,
-    one more with its header.
+    **Timing**: a result takes ``acc_bits / act_bits + 3`` cycles from `result_go` to its word on
+    the stream, one more with its header.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Reader(wiring.Component):
         Read the map memory.
     r_addr : Out(16)
         Word to read.
-    r_data : In(lanes)
+    r_data : In(word_bits)
         The word, a cycle later.
     o : Out(STREAM)
         The packets.
@@ -59,14 +59,15 @@ class Reader(wiring.Component):
                 "done": Out(1),
                 "r_en": Out(1),
                 "r_addr": Out(16),
-                "r_data": In(config.lanes),
+                "r_data": In(config.word_bits),
                 "o": Out(STREAM),
             },
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        bits, pieces = self.config.acc_bits, -(-self.config.lanes // 32)
+        bits, width = self.config.acc_bits, self.config.act_bits
+        pieces = -(-self.config.word_bits // 32)
         left = Signal(16)
         kind = Signal(32)
         result = Signal(RESULT)
@@ -75,22 +76,27 @@ class Reader(wiring.Component):
         word = Signal(32 * pieces)
         piece = Signal(range(pieces))
         cycles = Signal(32)
+        at = Signal(self.config.map_address_bits)
+        m.d.comb += self.r_addr.eq(at)
+        part = Signal(self.config.word_bits)  # a word, from which the lane is chosen
         sent = self.o.valid & self.o.ready
+        m.d.sync += part.eq(self.r_data)
+        take = value.eq(Cat(value[width:], part.word_select(result.lane, width)))
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.read_go):
                     m.d.sync += [
                         kind.eq(Cat(self.read.layer, Const(Reply.MAP, 8))),
                         left.eq(self.read.count),
-                        self.r_addr.eq(self.read.start),
+                        at.eq(self.read.start),
                         is_result.eq(0),
                     ]
                     m.next = "HEADER"
                 with m.If(self.result_go):
                     m.d.sync += [
                         kind.eq(header(Reply.RESULT, 0)),
-                        left.eq(bits),
-                        self.r_addr.eq(self.result.start),
+                        left.eq(bits // width),
+                        at.eq(self.result.start),
                         result.eq(self.result),
                         is_result.eq(1),
                     ]
@@ -109,7 +115,7 @@ class Reader(wiring.Component):
                             m.next = "IDLE"
             with m.State("FETCH"):
                 m.d.comb += self.r_en.eq(1)
-                m.d.sync += [self.r_addr.eq(self.r_addr + 1), left.eq(left - 1)]
+                m.d.sync += [at.eq(at + 1), left.eq(left - 1)]
                 m.next = "HOLD"
             with m.State("HOLD"):
                 m.d.sync += [word.eq(self.r_data), piece.eq(0)]
@@ -129,10 +135,12 @@ class Reader(wiring.Component):
                             m.next = "IDLE"
             with m.State("GATHER"):
                 m.d.comb += self.r_en.eq(left != 0)
-                m.d.sync += [self.r_addr.eq(self.r_addr + self.config.row_words), left.eq(left - 1)]
-                m.d.sync += value.eq(Cat(value[1:], self.r_data.bit_select(result.lane, 1)))
+                m.d.sync += [at.eq(at + self.config.row_words), left.eq(left - 1), take]
                 with m.If(left == 0):
-                    m.next = "VALUE"
+                    m.next = "LAST"
+            with m.State("LAST"):
+                m.d.sync += take
+                m.next = "VALUE"
             with m.State("VALUE"):
                 m.d.comb += [self.o.valid.eq(1), self.o.p.data.eq(value)]
                 with m.If(sent):

@@ -105,22 +105,25 @@ def decode(plan: Schedule, replies: Iterable[Packet], *, maps: bool) -> Answer:
 
 def _word_length(plan: Schedule) -> int:
     """Return the stream words that carry one word of the map memory."""
-    return -(-plan.config.lanes // 32)
+    return -(-plan.config.word_bits // 32)
 
 
 def _unpack(plan: Schedule, number: int, words: Packet) -> NDArray[np.uint8]:
     """Return the output of a layer, from the words of its pixels in order."""
     network, config = plan.network, plan.config
     channels, bands, frames = network.shapes[number + 1]
-    planes = network.layers[number].end.output_bits
+    width = config.act_bits
+    planes = -(-network.layers[number].end.output_bits // width)
     form = Format(config=config, channels=channels, planes=planes)
-    bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-    bits = bits.reshape(
-        frames, bands, form.rows, planes, config.row_words, _word_length(plan) * 32,
+    parts = words.astype("<u4").view(np.uint8)
+    if width == 1:
+        parts = np.unpackbits(parts, bitorder="little")
+    parts = parts.reshape(
+        frames, bands, form.rows, planes, config.row_words, _word_length(plan) * 32 // width,
     )
     weight = (1 << np.arange(planes)).astype(np.uint8)
     out = np.empty((channels, bands, frames), np.uint8)
     for channel in range(channels):
         row, word, lane = form.place(channel)
-        out[channel] = (bits[:, :, row, :, word, lane] * weight).sum(2, dtype=np.uint8).T
+        out[channel] = (parts[:, :, row, :, word, lane] * weight).sum(2, dtype=np.uint8).T
     return out

@@ -10,7 +10,7 @@ from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, check_memories, check_stage
 from hw.format import Ring
-from hw.plan import FIRST_STRIP, Stage
+from hw.plan import FIRST_STRIP, GROWTH, Stage
 from hw.program import REACH
 
 
@@ -87,13 +87,13 @@ def schedule(network: Network, config: Config) -> Schedule:
 def _strips(frames: int, strip: int) -> list[int]:
     """Input frames that are there at each step.
 
-    The first strips are short, so that the machine begins early; they double until `strip` is
+    The first strips are short, so that the machine begins early; they grow until `strip` is
     reached, and what is left is shared evenly.
     """
     ends, height = [0], min(FIRST_STRIP, strip)
     while height < strip and ends[-1] + height < frames:
         ends.append(ends[-1] + height)
-        height *= 2
+        height *= GROWTH
     left = frames - ends[-1]
     count = -(-left // strip)
     return ends[1:] + [ends[-1] + left * (i + 1) // count for i in range(count)]
@@ -179,6 +179,11 @@ def _run(
         # What one run of the stage before writes stays together, also frames that nobody reads.
         needed = max(needed, frames - min(oldest, before))
         groups = stage.groups_of(frames)
+        if groups - done >> stage.config.run_bits:
+            raise FitError(
+                f"layer {stage.layer.name} does not fit: one run has {groups - done} groups of"
+                f" frames, the machine takes {(1 << stage.config.run_bits) - 1} at once",
+            )
         blocks = -(-(groups - done) // stage.block_groups)
         written.append(written[-1] + blocks if stage.whole else groups)
         runs.append(

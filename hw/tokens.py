@@ -10,19 +10,25 @@ from hw.config import Config
 
 
 def load_token(config: Config) -> data.StructLayout:
-    """Read one weight row into the waiting weights (or, with `param`, the waiting offset)."""
-    return data.StructLayout({"read": 1, "param": 1, "addr": _address(config.weight_rows)})
+    """Read one weight row, for the cells or (with `param`) for offset and flip.
+
+    `first` marks the row that goes to the first cell of a column. Tables take several steps a cell:
+    `next` marks the first of a cell's steps and what comes behind the last cell's, `entry` is what
+    a step writes, and with `subtract` the weight leaves the sum; where a table belongs to one lane,
+    its weight counts ``2^scale`` times.
+    """
+    fields = {"read": 1, "param": 1, "first": 1, "addr": _address(config.weight_rows)}
+    if config.cell_class.entries > 1:
+        fields |= {"next": 1, "subtract": 1, "entry": _address(config.cell_class.entries)}
+        if config.cell_class.lanes == 1:
+            fields["scale"] = 2
+    return data.StructLayout(fields)
 
 
 def write_token(config: Config) -> data.StructLayout:
-    """Write one weight of one row; `column` counts down to the column that takes it."""
+    """Write one weight of one row; the column to which it comes as `first` takes it."""
     return data.StructLayout(
-        {
-            "valid": 1,
-            "column": _address(config.columns),
-            "addr": _address(config.weight_rows),
-            "data": 8,
-        },
+        {"valid": 1, "first": 1, "addr": _address(config.weight_rows), "data": 8},
     )
 
 
@@ -31,18 +37,15 @@ def sum_token(config: Config) -> data.StructLayout:
 
     `addr` is its partial sum, `first` starts it at zero, `shift` moves it left by 0 bits, 1 bit
     or (2) as many bits as there are groups before this sum is added, `last` sends it on to its end
-    instead of back to memory; `take` (alone, no pixel) puts the waiting offset to use;
-    `pool_first` and `pool_last` frame the pixels of which the greatest is kept.
+    instead of back to memory; `pool_first` begins the pixels of which the greatest is kept.
     """
     return data.StructLayout(
         {
             "valid": 1,
             "first": 1,
             "last": 1,
-            "take": 1,
-            "shift": 2,
+            "shift": 2 if 1 < config.groups < 8 else 1,  # 8 groups hold all planes of a code
             "pool_first": 1,
-            "pool_last": 1,
             "addr": _address(config.partial_sums),
         },
     )
@@ -51,21 +54,22 @@ def sum_token(config: Config) -> data.StructLayout:
 def end_token() -> data.StructLayout:
     """One step of an output on its way out, and what ends with it.
 
-    `load` takes the pooled sum, `shift` halves it, `clip` limits it to the code's range, `out`
-    sends its lowest bit; `tile`, `block` and `run` mark the last `out` of each.
+    `load` takes the pooled sum, `shift` doubles it, `out` sends its highest bit (or byte); `tile`,
+    `block` and `run` mark the last `out` of each.
     """
     return data.StructLayout(
-        {"load": 1, "shift": 1, "clip": 1, "out": 1, "tile": 1, "block": 1, "run": 1},
+        {"load": 1, "shift": 1, "out": 1, "tile": 1, "block": 1, "run": 1},
     )
 
 
 def mode_token() -> data.StructLayout:
     """What holds for a whole run; it changes only while the array is empty.
 
-    `codes`: the groups hold bit-planes, each worth twice the one before; `bits`: the end is a
-    threshold; `raw`: no clipping; `planes`: bits of an output code.
+    `codes`: the groups hold bit-planes, each worth half the one before; `bits`: the end is a
+    threshold; `raw`: it is neither limited nor shifted; `shift`: low bits that a code drops, heeded
+    where an output leaves at once.
     """
-    return data.StructLayout({"codes": 1, "bits": 1, "raw": 1, "planes": 4})
+    return data.StructLayout({"codes": 1, "bits": 1, "raw": 1, "shift": 5})
 
 
 def _address(depth: int) -> int:

@@ -6,13 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
 from hw.end_steps import ENDS
-from hw.program import LAYER, PASS, RUN
+from hw.program import LAYER, PASS, PASS_BITS, RUN, TILE_BITS
 from hw.tokens import sum_token
 
 READ_DELAY = 3
 """Cycles from a step of the walk to its address at the memories."""
 
-ENTRY_DELAY = 5
+ENTRY_DELAY = 6
 """Cycles from a step of the walk to its bits at the array's edge: address, memory, window."""
 
 
@@ -34,7 +34,7 @@ class Walker(wiring.Component):
     2               wrapped into the ring
     READ_DELAY      address at the memories
     4               word at the window
-    ENTRY_DELAY     bits, `token`, `ends` and `swap` at the array
+    ENTRY_DELAY     bits, `token` and `ends` at the array
     =============== ==================================================
 
     Parameters
@@ -55,9 +55,11 @@ class Walker(wiring.Component):
     entry : In(PASS)
         The next pass.
     tile_ready : In(1)
-        Its weights are waiting.
+        Its weights are there by the time that its first pixel is.
     take : Out(1)
         The pass begins: entry and tile are taken.
+    done : Out(1)
+        This is the last step of a pass.
     r_en : Out(1)
         Read the layer's input.
     r_addr : Out(16)
@@ -72,8 +74,6 @@ class Walker(wiring.Component):
         At the array's edge.
     ends : Out(ENDS)
         Likewise.
-    swap : Out(1)
-        Likewise.
     """
 
     def __init__(self, config: Config) -> None:
@@ -87,6 +87,7 @@ class Walker(wiring.Component):
                 "entry": In(PASS),
                 "tile_ready": In(1),
                 "take": Out(1),
+                "done": Out(1),
                 "r_en": Out(1),
                 "r_addr": Out(16),
                 "w_read": Out(1),
@@ -94,7 +95,6 @@ class Walker(wiring.Component):
                 "w_plane": Out(3),
                 "token": Out(sum_token(config)),
                 "ends": Out(ENDS),
-                "swap": Out(1),
             },
         )
 
@@ -105,7 +105,6 @@ class Walker(wiring.Component):
             data.StructLayout(
                 {
                     "read": 1,
-                    "swap": 1,
                     "plane": 3,
                     "token": sum_token(self.config),
                     "ends": ENDS,
@@ -115,36 +114,36 @@ class Walker(wiring.Component):
         at = Signal(PASS)  # the pass that runs
         token = step.token
 
-        # Where in the run: frame groups left in all and in the block, tiles and passes done.
-        groups, tile, number = Signal(16), Signal(16), Signal(16)
-        in_block, rows = Signal(16), Signal(16)
-        last_pass = number == layer.passes - 1
-        last_tile = tile == layer.tiles - 1
-        m.d.comb += in_block.eq(Mux(groups < layer.block_groups, groups, layer.block_groups))
+        # Where in the run: blocks, tiles and passes left, this one counted.
+        run_bits = self.config.run_bits
+        blocks, tiles, passes = Signal(run_bits), Signal(TILE_BITS), Signal(PASS_BITS)
+        in_block, rows = Signal(run_bits), Signal(run_bits)  # groups of the block; left of them
+        first_pass = Signal()
+        last_pass, last_tile, last_block = passes == 1, tiles == 1, blocks == 1
+        m.d.comb += in_block.eq(Mux(last_block, self.run.last_groups, layer.block_groups))
 
-        # Where in the input: the block's first frame and this group's, two of each where pooled.
-        block_start, block_next, block_frame = Signal(16), Signal(16), Signal(signed(16))
-        start, start_next, frame = Signal(16), Signal(16), Signal(signed(16))
-        following, following_next = Signal(16), Signal(16)
+        # Where in the input's ring: the block's first frame and this group's.
+        width = self.config.address_bits
+        ring_size = layer.ring_size[: width + 1]
+        block_start, block_frame = Signal(width), Signal(signed(16))
+        start, following, frame = Signal(width), Signal(width), Signal(signed(16))
+        offsets = [Signal(width + 1, name=f"frame_offset_{k}") for k in range(2)]
         frame_inc = Mux(layer.pooled, layer.frame_inc << 1, layer.frame_inc)
-        m.d.comb += [
-            following.eq(_wrap(layer, start + layer.advance)),
-            following_next.eq(_wrap(layer, start_next + layer.advance)),
-        ]
+        m.d.comb += following.eq(_wrap(m, start + layer.advance[: width + 1], ring_size, "next"))
 
         # Where in the frame.
         second = Signal()  # of two frames in turn
         reads, warm, skip = Signal(11), Signal(3), Signal(4)
-        band, offset = Signal(signed(12)), Signal(16)
+        band, offset = Signal(signed(12)), Signal(width)
         odd = Signal()  # band of the output
-        pixel = Signal(16)
+        pixel, fresh = Signal.like(token.addr), Signal()  # of the pass; before its first pixel
         wait = Signal(6)
 
         last_of_band = second | ~layer.pooled
         last_of_row = last_of_band & (reads == 1)
         last_of_pass = last_of_row & (rows == 1)
         valid = (warm == 0) & (skip == 0)
-        pool_first = Mux(layer.whole, pixel == 0, ~layer.pooled | ~odd & ~second)
+        pool_first = Mux(layer.whole, fresh, ~layer.pooled | ~odd & ~second)
         pool_last = Mux(layer.whole, last_of_pass, ~layer.pooled | odd & second)
         stalled = valid & last_pass & pool_last & (wait != 0)
 
@@ -153,22 +152,23 @@ class Walker(wiring.Component):
         with m.FSM():
             with m.State("IDLE"), m.If(self.go):
                 m.d.sync += [
-                    groups.eq(self.run.groups),
-                    tile.eq(0),
-                    number.eq(0),
+                    blocks.eq(self.run.blocks),
+                    tiles.eq(layer.tiles),
+                    passes.eq(layer.passes),
+                    first_pass.eq(1),
                     block_start.eq(self.run.start),
-                    block_next.eq(self.run.start_next),
                     block_frame.eq(self.run.frame),
                     wait.eq(0),
                 ]
                 m.next = "NEXT"
             with m.State("NEXT"), m.If(self.entry_valid & self.tile_ready):
-                m.d.comb += [self.take.eq(1), step.swap.eq(1), token.take.eq(last_pass)]
+                m.d.comb += self.take.eq(1)
                 m.d.sync += [
                     at.eq(self.entry),
+                    offsets[0].eq(self.entry.frame_offset),
+                    offsets[1].eq(self.entry.frame_offset + layer.frame_step),
                     rows.eq(in_block),
                     start.eq(block_start),
-                    start_next.eq(block_next),
                     frame.eq(block_frame),
                     second.eq(0),
                     reads.eq(self.entry.reads),
@@ -178,6 +178,7 @@ class Walker(wiring.Component):
                     offset.eq(self.entry.map_offset),
                     odd.eq(0),
                     pixel.eq(0),
+                    fresh.eq(1),
                 ]
                 m.next = "WALK"
             with m.State("WALK"), m.If(~stalled):
@@ -185,19 +186,18 @@ class Walker(wiring.Component):
                     step.read.eq(1),
                     step.plane.eq(at.plane),
                     token.valid.eq(valid),
-                    token.first.eq(number == 0),
+                    token.first.eq(first_pass),
                     token.last.eq(last_pass),
                     token.shift.eq(at.shift),
                     token.pool_first.eq(pool_first),
-                    token.pool_last.eq(pool_last),
                     token.addr.eq(pixel),
                     step.ends.output.eq(valid & last_pass & pool_last),
                     step.ends.tile.eq(last_of_pass),
                     step.ends.block.eq(last_of_pass & last_tile),
-                    step.ends.run.eq(last_of_pass & last_tile & (groups <= layer.block_groups)),
+                    step.ends.run.eq(last_of_pass & last_tile & last_block),
                 ]
                 with m.If(valid):
-                    m.d.sync += pixel.eq(pixel + 1)
+                    m.d.sync += [pixel.eq(pixel + 1), fresh.eq(0)]
                     with m.If(last_pass & pool_last):
                         m.d.sync += wait.eq(layer.steps - 1)
                 with m.If(~last_of_band):
@@ -226,38 +226,39 @@ class Walker(wiring.Component):
                         odd.eq(0),
                         rows.eq(rows - 1),
                         start.eq(following),
-                        start_next.eq(following_next),
                         frame.eq(frame + frame_inc),
                     ]
                 with m.If(last_of_pass):
+                    m.d.comb += self.done.eq(1)
                     m.next = "NEXT"
-                    m.d.sync += number.eq(number + 1)
+                    m.d.sync += [passes.eq(passes - 1), first_pass.eq(0)]
                     with m.If(last_pass):
-                        m.d.sync += [number.eq(0), tile.eq(tile + 1)]
-                    with m.If(last_pass & last_tile):
                         m.d.sync += [
-                            tile.eq(0),
-                            groups.eq(groups - in_block),
-                            block_start.eq(following),
-                            block_next.eq(following_next),
-                            block_frame.eq(frame + frame_inc),
+                            passes.eq(layer.passes), first_pass.eq(1), tiles.eq(tiles - 1),
                         ]
-                        with m.If(groups == in_block):
-                            m.next = "IDLE"
+                        with m.If(last_tile):
+                            m.d.sync += [
+                                tiles.eq(layer.tiles),
+                                blocks.eq(blocks - 1),
+                                block_start.eq(following),
+                                block_frame.eq(frame + frame_inc),
+                            ]
+                            with m.If(last_block):
+                                m.next = "IDLE"
 
-        s1, s2, s3, s4, s5 = (Signal(step.shape(), name=f"s{i}_step") for i in range(1, 6))
-        s1_row, s2_row, s1_offset, s2_offset = (Signal(16) for _ in range(4))
+        s1, s2, s3, s4, s5, s6 = (Signal(step.shape(), name=f"s{i}_step") for i in range(1, 7))
+        s2_row, s1_offset, s2_offset = (Signal(width) for _ in range(3))
         s1_frame, s1_band = Signal(signed(17)), Signal(signed(12))
         s2_inside, s3_inside, s4_inside = Signal(), Signal(), Signal()
-        s1_sum = Signal(17)
+        s1_sum = Signal(width + 1)
         m.d.sync += [
             s1.eq(step),
-            s1_sum.eq(Mux(second, start_next, start) + at.frame_offset),
+            s1_sum.eq(start + Mux(second, offsets[1], offsets[0])),
             s1_offset.eq(offset),
             s1_frame.eq(frame + Mux(second, layer.frame_inc, 0) + at.frame),
             s1_band.eq(band),
             s2.eq(s1),
-            s2_row.eq(s1_row),
+            s2_row.eq(_wrap(m, s1_sum, ring_size, "row")),
             s2_offset.eq(s1_offset),
             s2_inside.eq(
                 (s1_frame >= 0)
@@ -271,20 +272,21 @@ class Walker(wiring.Component):
             s4.eq(s3),
             s4_inside.eq(s3_inside),
             s5.eq(s4),
+            s6.eq(s5),
         ]
         m.d.comb += [
-            s1_row.eq(_wrap(layer, s1_sum)),
             self.r_en.eq(s3.read),
             self.w_read.eq(s4.read),
             self.w_inside.eq(s4_inside),
             self.w_plane.eq(s4.plane),
-            self.token.eq(s5.token),
-            self.ends.eq(s5.ends),
-            self.swap.eq(s5.swap),
+            self.token.eq(s6.token),
+            self.ends.eq(s6.ends),
         ]
         return m
 
 
-def _wrap(layer: data.View, address: Value) -> Value:
-    """`address`, brought back by the ring's size once it is past the ring's end."""
-    return Mux(address >= layer.ring_end, address - layer.ring_size, address)
+def _wrap(m: Module, place: Value, size: Value, name: str) -> Value:
+    """`place` in a ring, brought back by its size once it is past its end."""
+    back = Signal(signed(len(place) + 2), name=f"{name}_back")
+    m.d.comb += back.eq(place - size)
+    return Mux(back < 0, place, back)

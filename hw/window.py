@@ -10,17 +10,18 @@ from hw.config import Config
 class Window(wiring.Component):
     """Turns the words read, one a cycle, into the lanes' bits.
 
-    From the map memory a word is one tap of `lanes` channels: lane i is bit i. From the code
-    memory a read is one code: group g holds bit-plane ``plane + g``, and its lane k the code that
-    was read k reads ago (of the same frame, where two frames are read in turn), so that several
-    taps along the bands stand side by side. What lies outside the map is 0.
+    From the map memory a word is one tap of `lanes` channels: lane i is activation i. From the code
+    memory a read is one code: group g of G holds bit-plane ``plane + G - 1 - g`` (or a lane the
+    whole code), and its lane k the code that was read k reads ago (of the same frame, where two
+    frames are read in turn), so that several taps along the bands stand side by side. What lies
+    outside the map is 0.
 
-    **Timing**: latency 1 cycle; one read per cycle; nothing moves while there is none.
+    **Timing**: latency 2 cycles; one read per cycle; nothing moves while there is none.
 
     ====== ===== =============================== ==========================
     cycle  read  lane k, one frame               lane k, two frames in turn
     ====== ===== =============================== ==========================
-    t + 1  t     code of read t - k              code of read t - 2k
+    t + 2  t     code of read t - k              code of read t - 2k
     ====== ===== =============================== ==========================
 
     Parameters
@@ -39,16 +40,16 @@ class Window(wiring.Component):
     in_turn : In(1)
         Two frames are read in turn.
     plane : In(3)
-        Bit-plane of the first group.
-    word : In(lanes)
+        Bit-plane of the last group.
+    word : In(word_bits)
         Word of the map memory.
     code : In(8)
         Word of the code memory.
-    acts : Out(lanes)
-        The lanes' bits.
+    acts : Out(word_bits)
+        The lanes' activations.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -59,26 +60,36 @@ class Window(wiring.Component):
                 "codes": In(1),
                 "in_turn": In(1),
                 "plane": In(3),
-                "word": In(config.lanes),
+                "word": In(config.word_bits),
                 "code": In(8),
-                "acts": Out(config.lanes),
+                "acts": Out(config.word_bits),
             },
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        groups, slots = self.config.groups, self.config.group_lanes
-        fresh = Signal(groups)
-        m.d.comb += fresh.eq(Mux(self.inside, self.code >> self.plane, 0))
+        config = self.config
+        groups, width = config.groups, config.act_bits
+        read, inside, plane = Signal(), Signal(), Signal(3)
+        word, code = Signal(config.word_bits), Signal(8)
+        m.d.sync += [  # a memory's output comes late; nothing may stand before its first register
+            read.eq(self.read),
+            inside.eq(self.inside),
+            plane.eq(self.plane),
+            word.eq(self.word),
+            code.eq(self.code),
+        ]
+        fresh = Signal(groups * width)  # the last group's lowest
+        m.d.comb += fresh.eq(Mux(inside, code >> plane, 0))
         taps = [fresh]
-        for k in range(1, slots):
-            once = Signal(groups, name=f"tap_{k}_d1")
-            twice = Signal(groups, name=f"tap_{k}_d2")
-            with m.If(self.read):
+        for k in range(1, config.group_lanes):
+            once = Signal(groups * width, name=f"tap_{k}_d1")
+            twice = Signal(groups * width, name=f"tap_{k}_d2")
+            with m.If(read):
                 m.d.sync += [once.eq(taps[-1]), twice.eq(once)]
             taps.append(Mux(self.in_turn, twice, once))
-        packed = Cat(taps[k][g] for g in range(groups) for k in range(slots))
-        single = Mux(self.inside, self.word, 0)
-        with m.If(self.read):
+        packed = Cat(tap.word_select(g, width) for g in reversed(range(groups)) for tap in taps)
+        single = Mux(inside, word, 0)
+        with m.If(read):
             m.d.sync += self.acts.eq(Mux(self.codes, packed, single))
         return m

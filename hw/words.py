@@ -14,3 +14,8 @@ def signed_bits(low: int, high: int) -> int:
 def sum_bits(terms: int) -> int:
     """Bits of the sum of so many 8-bit weights."""
     return signed_bits(-128 * terms, 127 * terms)
+
+
+def product_sum_bits(terms: int, act_bits: int) -> int:
+    """Bits of the sum of so many products of an 8-bit weight and an unsigned activation."""
+    return sum_bits(terms * ((1 << act_bits) - 1))

@@ -59,38 +59,40 @@ class Writer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        layer, width = self.layer, self.config.map_address_bits
         low = self.config.row_words.bit_length() - 1
-        pixel, block, word = Signal(16), Signal(16), Signal(16)
+        pixel, first = Signal(width), Signal(width)  # this one's place; the block's first
+        word = Signal(width)  # of the tile within the pixel
         plane = Signal(6)
-        beyond, following = Signal(16), Signal(16)
+        beyond, following = Signal(width + 1), Signal(width)
         m.d.comb += [
             self.w_en.eq(self.step.out),
             self.w_addr.eq(pixel + word + (plane << low)),
             self.done.eq(self.step.out & self.step.run),
-            beyond.eq(pixel + self.layer.out_stride),
-            following.eq(Mux(beyond == self.layer.out_end, self.layer.out_base, beyond)),
+            beyond.eq(pixel + layer.out_stride),
+            following.eq(Mux(beyond == layer.out_end[: width + 1], layer.out_base, beyond)),
         ]
         with m.If(self.step.out):
-            m.d.sync += plane.eq(plane + 1)
-            with m.If(plane + 1 == self.layer.out_planes):
-                m.d.sync += [plane.eq(0), pixel.eq(following)]
+            m.d.sync += plane.eq(plane - 1)
+            with m.If(plane == 0):
+                m.d.sync += [plane.eq(layer.out_planes - 1), pixel.eq(following)]
                 with m.If(self.step.block):
-                    m.d.sync += [block.eq(following), word.eq(0), self.w_chunk.eq(0)]
+                    m.d.sync += [first.eq(following), word.eq(0), self.w_chunk.eq(0)]
                 with m.Elif(self.step.tile):
-                    m.d.sync += pixel.eq(block)
+                    m.d.sync += pixel.eq(first)
                     with m.If(self.w_chunk == self.config.row_chunks - 1):
                         m.d.sync += [
                             self.w_chunk.eq(0),
-                            word.eq(word + (self.layer.out_planes << low)),
+                            word.eq(word + (layer.out_planes << low)),
                         ]
                     with m.Else():
                         m.d.sync += self.w_chunk.eq(self.w_chunk + 1)
         with m.If(self.go):
             m.d.sync += [
                 pixel.eq(self.run.out_start),
-                block.eq(self.run.out_start),
+                first.eq(self.run.out_start),
                 word.eq(0),
-                plane.eq(0),
+                plane.eq(layer.out_planes - 1),
                 self.w_chunk.eq(0),
             ]
         return m

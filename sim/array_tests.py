@@ -20,11 +20,15 @@ from numpy.typing import NDArray
 
 from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.vectors import read_vectors
-from hw.array import Array
-from hw.column import END_DELAY
+from hw.array import token_delay
+from hw.column import end_delay, sum_latency
 from hw.config import Config
+from hw.fill import walk
 from hw.fit import offsets
+from hw.loader import lead, parameter_wait
 from hw.tokens import end_token, load_token, mode_token, sum_token, write_token
+from hw.walker import ENTRY_DELAY
+from hw.words import bits_for
 
 Bits = NDArray[np.uint8]
 
@@ -58,9 +62,8 @@ class Plan:
         self.config = config
         self.now = 0
         self.inputs: dict[int, dict[str, int]] = defaultdict(dict)
-        array = Array(config)
-        self._delay = array.token_delay + END_DELAY
-        self._settle = config.lanes + config.columns + 8
+        self._delay = token_delay(config) + end_delay(config)
+        self._settle = sum_latency(config) + config.columns + 8
 
     def at(self, cycle: int, **values: int) -> None:
         """Let `values` enter in `cycle`."""
@@ -70,23 +73,39 @@ class Plan:
         """Write weight rows ``[row, column]``."""
         for (row, column), weight in np.ndenumerate(rows):
             token = pack(
-                write_token(self.config), valid=1, column=column, addr=row, data=int(weight) & 255,
+                write_token(self.config), valid=1, first=column == 0, addr=row,
+                data=int(weight) & 255,
             )
             self.at(self.now, write=token)
             self.now += 1
         self.now += self._settle
 
-    def load(self, first: int, rows: int, *, param: bool) -> None:
-        """Shift `rows` rows from row `first` on into the waiting weights or offsets."""
-        for row in range(first, first + rows):
-            self.at(self.now, load=pack(load_token(self.config), read=1, param=param, addr=row))
-            self.now += 1
-
-    def swap(self, *, take: bool) -> None:
-        """Put what waits to use."""
-        self.now += 3
-        self.at(self.now, swap=1, token=pack(sum_token(self.config), take=take))
+    def read(self, **token: int) -> None:
+        """Read a weight row."""
+        self.at(self.now, load=pack(load_token(self.config), read=1, **token))
         self.now += 1
+
+    def load(self, first: int, *, last: bool) -> None:
+        """Bring the tile whose rows stand from `first` on, and behind the last offset and flip.
+
+        The first pixel may enter then.
+        """
+        config, cell = self.config, self.config.cell_class
+        begin = self.now
+        for number in range(config.cells):
+            at, is_first = first + number * cell.lanes, number == 0
+            if cell.entries == 1:
+                self.read(addr=at, first=is_first)
+                continue
+            for step, (lane, entry, subtract) in enumerate(walk(bits_for(cell.entries - 1))):
+                self.read(
+                    addr=at + lane, first=is_first, next=step == 0, entry=entry, subtract=subtract,
+                )
+        if last:
+            self.now += parameter_wait(config) + 1
+            for row in range(config.parameter_rows):
+                self.read(addr=first + config.lanes + row, param=1)
+        self.now = begin + lead(config, last=last) + 1 + ENTRY_DELAY
 
     def pixel(self, bits: Bits, **token: int) -> int:
         """Let one pixel enter; return its cycle."""
@@ -97,16 +116,18 @@ class Plan:
 
     def leave(self, entered: int, shift: int, planes: int, *, bits: bool) -> None:
         """Send the output that ended with the pixel of cycle `entered` on its way out."""
+        shifts = 0 if bits else max(0, self.config.acc_bits - shift)
+        steps = max(shifts, planes)
         load = entered + self._delay
-        names = ["out"] if bits else ["shift"] * shift + ["clip"] + ["out"] * planes
-        steps: dict[int, set[str]] = {load: {"load"}}
-        for k, name in enumerate(names):
-            steps[load + 1 + k] = {name}
-        for cycle, chosen in steps.items():
+        names = {load: {"load"}}
+        for left in range(1, steps + 1):
+            names[load + 1 + steps - left] = {
+                name for name, since in (("out", planes), ("shift", shifts)) if left <= since
+            }
+        for cycle, chosen in names.items():  # one output's last step may meet the next one's load
             before = self.inputs[cycle].get("step", 0)
-            token = pack(end_token(), **dict.fromkeys(chosen, 1))
-            self.at(cycle, step=before | token)
-        self.now = max(self.now, entered + len(names))
+            self.at(cycle, step=before | pack(end_token(), **dict.fromkeys(chosen, 1)))
+        self.now = max(self.now, entered + steps)
 
     def drain(self) -> None:
         """Let everything leave."""
@@ -129,17 +150,13 @@ def tile(plan: Plan, layer: Layer, taps: Bits, first: int) -> None:
         if isinstance(layer.end, Threshold) and layer.end.flip[first + column]:
             value |= 1 << config.acc_bits
         ends[:, column] = list(value.to_bytes(config.parameter_rows, "little"))
-    chunks = [kernel[p * config.lanes : (p + 1) * config.lanes][::-1] for p in range(passes)]
-    plan.write(np.concatenate([*chunks, ends.view(np.int8)]))
+    plan.write(np.concatenate([kernel, ends.view(np.int8)]))
     end = layer.end
     shift = end.shift if isinstance(end, Requantise) else 0
     planes = config.acc_bits if isinstance(end, Raw) else end.output_bits
     for p in range(passes):
         last = p == passes - 1
-        plan.load(p * config.lanes, config.lanes, param=False)
-        if last:
-            plan.load(passes * config.lanes, config.parameter_rows, param=True)
-        plan.swap(take=last)
+        plan.load(p * config.lanes, last=last)
         for output, pixels in enumerate(bits):
             for k, pixel in enumerate(pixels):
                 entered = plan.pixel(
@@ -147,7 +164,6 @@ def tile(plan: Plan, layer: Layer, taps: Bits, first: int) -> None:
                     first=p == 0,
                     last=last,
                     pool_first=k == 0,
-                    pool_last=k == len(pixels) - 1,
                     addr=output * len(pixels) + k,
                 )
             if last:
@@ -157,7 +173,7 @@ def tile(plan: Plan, layer: Layer, taps: Bits, first: int) -> None:
 
 async def play(dut: Any, plan: Plan) -> list[int]:
     """Play the table; return the array's bits of each `out` step."""
-    names = ("acts", "token", "swap", "load", "write", "step")
+    names = ("acts", "token", "load", "write", "step")
     handles = {name: getattr(dut, name) for name in names}
     held = dict.fromkeys(names, 0)
     seen = []
@@ -179,9 +195,9 @@ def values(seen: list[int], layer: Layer, columns: int, acc_bits: int) -> NDArra
     raw = isinstance(layer.end, Raw)
     planes = acc_bits if raw else layer.end.output_bits
     bits = np.array([[word >> j & 1 for j in range(columns)] for word in seen], np.int64)
-    weight = 1 << np.arange(planes, dtype=np.int64)
+    weight = 1 << np.arange(planes, dtype=np.int64)[::-1]  # the highest leaves first
     if raw:
-        weight[-1] = -weight[-1]
+        weight[0] = -weight[0]
     total: NDArray[np.int64] = (bits.reshape(-1, planes, columns) * weight[:, None]).sum(1)
     return total
 
@@ -190,7 +206,7 @@ def values(seen: list[int], layer: Layer, columns: int, acc_bits: int) -> NDArra
 async def layers_of_bits(dut: Any) -> None:
     """Each layer of bits in the files: its input's windows go in, its output must come out."""
     config = Config(**SETTINGS["config"])
-    for name in ("acts", "token", "swap", "load", "write", "step", "mode"):
+    for name in ("acts", "token", "load", "write", "step", "mode"):
         getattr(dut, name).value = 0
     Clock(dut.clk, 10, "ns").start(start_high=False)
     dut.rst.value = 1
@@ -206,10 +222,9 @@ async def layers_of_bits(dut: Any) -> None:
             if layer.input_bits > 1 or most == 0:
                 continue
             expected = file.output.reshape(layer.out_channels, -1).T[:most]
-            planes = 0 if isinstance(layer.end, Raw) else layer.end.output_bits
             dut.mode.value = pack(
                 mode_token(), bits=isinstance(layer.end, Threshold),
-                raw=isinstance(layer.end, Raw), planes=planes,
+                raw=isinstance(layer.end, Raw),
             )
             for first in range(0, layer.out_channels, config.columns):
                 plan = Plan(config)

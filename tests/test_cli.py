@@ -103,7 +103,7 @@ def test_lanes_and_columns_change_the_preset(capsys: pytest.CaptureFixture[str])
 
 def test_presets(capsys: pytest.CaptureFixture[str]) -> None:
     found = run_json(capsys, "presets")
-    assert list(found) == ["tiny", "small", "medium"]
+    assert list(found) == ["tiny", "small", "medium", "large"]
     assert found["medium"]["lanes"] == found["medium"]["columns"] == 32
 
 

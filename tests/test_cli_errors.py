@@ -153,7 +153,7 @@ def test_unknown_preset(verb: str, capsys: pytest.CaptureFixture[str], tmp_path:
     out = ["--out", tmp_path / "out"] if verb == "generate" else []
     engine = ["--engine", "rtl"] if verb == "score" else []
     line = refused(capsys, verb, "--preset", "huge", *out, *engine)
-    assert "preset must be one of tiny, small, medium, not 'huge'" in line
+    assert "preset must be one of tiny, small, medium, large, not 'huge'" in line
     assert not (tmp_path / "out").exists()
 
 

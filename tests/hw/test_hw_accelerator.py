@@ -94,3 +94,22 @@ def test_bad_commands_do_not_disturb_a_run_nor_its_cycles(simulate, streams, net
     found = estimate(network, CONFIG)
     assert (found.fits, found.cycles) == (True, result[3]), found.why
     assert result[1:3].view(np.int32).tolist() == NaiveEngine().predict(network, clip).raw.tolist()
+
+
+def test_a_weights_packet_that_broke_off_leaves_no_trace(simulate, streams, network):
+    """Which column takes a weight depends on those before it in its row, not in its packet."""
+    lowered = lower(network, CONFIG)
+    clip = np.random.default_rng(4).integers(0, 8, (1, 4, 5)).astype(np.uint8)
+    program, weights = lowered.load_packets()
+    short = [weights[: 2 + k] for k in (1, 2, 3)]  # less than the header says
+    beyond = np.array([header(Command.WEIGHTS, 2), CONFIG.weight_rows, 0x01020304], np.uint32)
+    packets = [program, *short, beyond, weights, *lowered.clip_packets(clip)]
+    count = 6 + lowered.reply_count()
+    replies = play(simulate, streams, CONFIG, packets, count, gap=0.2)
+    assert [int(reply[0]) for reply in replies[1:6]] == [
+        *[header(Reply.ERROR, Error.LENGTH)] * 3,
+        header(Reply.ERROR, Error.RANGE),
+        header(Reply.OK, Command.WEIGHTS),
+    ]
+    answer = lowered.decode(replies[6:])
+    assert answer.raw.tolist() == NaiveEngine().predict(network, clip).raw.tolist()

@@ -5,23 +5,29 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from hw.array import Array
-from hw.column import END_DELAY, deepest_lane, lane_delay, sum_latency
+from hw.array import Array, token_delay
+from hw.column import end_delay, lane_delay, sum_latency
 from hw.config import Config
-from hw.loader import settle
+from hw.fill import walk
+from hw.loader import lead, parameter_wait, settle, tile_cycles
+from hw.walker import ENTRY_DELAY
+from hw.words import bits_for
+from sim.collisions import spoiling
 
 MACHINES = {
-    f"{lanes}x{columns}/{groups}": Config(
+    f"{cell}-{lanes}x{columns}/{groups}": Config(
         lanes=lanes,
         columns=columns,
         groups=groups,
+        cell=cell,
         acc_bits=32,
-        weight_rows=80,
+        weight_rows=256,
         partial_sums=12,
         map_words=64,
     )
-    for lanes, columns, groups in (
-        (1, 2, 1), (6, 5, 3), (16, 3, 8),
+    for cell, lanes, columns, groups in (
+        ("gated", 1, 2, 1), ("gated", 6, 5, 3), ("folded", 16, 3, 8), ("table", 8, 3, 2),
+        ("table8", 8, 2, 1),
     )
 }
 
@@ -44,16 +50,18 @@ class Job:
     windows: list[int]
     mode: dict[str, int] = field(default_factory=dict)
     shift: int = 0
+    planes: int = 32
 
     def sums(self):
         """What every column's sums are, int64 [pixel, columns], by NumPy."""
-        worth = np.repeat(2 ** np.arange(self.config.groups), self.config.group_lanes)
+        groups = self.config.groups
+        worth = np.repeat(2 ** np.arange(groups)[::-1], self.config.group_lanes)
         if not self.codes:
             worth = np.ones_like(worth)
         total = np.zeros((self.bits.shape[1], self.config.columns), np.int64)
         for number, (bits, weights) in enumerate(zip(self.bits, self.weights, strict=True)):
             if number:
-                total <<= (0, 1, self.config.groups)[self.shifts[number]]
+                total <<= (0, 1, groups)[self.shifts[number]]
             total += (bits * worth).astype(np.int64) @ weights.astype(np.int64)
         return total
 
@@ -64,105 +72,134 @@ class Job:
         edges = np.cumsum([0, *self.windows[:-1]])
         return np.maximum.reduceat(found, edges, axis=0)
 
-    @property
-    def planes(self):
-        return 1 if self.mode.get("bits") else self.mode.get("planes", self.config.acc_bits)
+    def rows(self):
+        """The weight memory's rows, ``[row, column]``: lanes top first, then offset and flip."""
+        config = self.config
+        ends = np.zeros((config.parameter_rows, config.columns), np.int64)
+        for j, (offset, flip) in enumerate(zip(self.offsets, self.flips, strict=True)):
+            value = int(offset) & ((1 << config.acc_bits) - 1) | int(flip) << config.acc_bits
+            ends[:, j] = list(value.to_bytes(config.parameter_rows, "little"))
+        return np.concatenate([*(w.astype(np.int64) & 255 for w in self.weights), ends])
+
+    def way_out(self):
+        """Steps of one output from its `load` on, by the docstring of `hw.end_steps`."""
+        shifts = 0 if self.mode.get("bits") else self.config.acc_bits - self.shift
+        steps = max(shifts, self.planes)
+        names = [
+            {name for name, since in (("out", self.planes), ("shift", shifts)) if left <= since}
+            for left in range(steps, 0, -1)
+        ]
+        return [{"load"}, *names]
 
 
-def job(config, rng, *, codes=0, passes=3, pixels=6, extreme=None):
+def job(config, rng, *, codes=0, passes=3, pixels=6, extreme=None, **changes):
     shape = (passes, config.lanes, config.columns)
     weights = rng.integers(-128, 128, shape) if extreme is None else np.full(shape, extreme)
     bits = rng.integers(0, 2, (passes, pixels, config.lanes))
     if extreme is not None:
         bits[:] = 1
-    return Job(
+    most = 2 if config.groups < 8 else 1  # eight groups hold all planes of a code
+    made = Job(
         config=config,
         codes=codes,
         weights=weights.astype(np.int8),
         bits=bits,
-        shifts=[0, *rng.integers(0, 3, passes - 1).tolist()],
+        shifts=[0, *rng.integers(0, most + (config.groups > 1), passes - 1).tolist()],
         offsets=rng.integers(-3000, 3000, config.columns),
-        flips=rng.integers(0, 2, config.columns).astype(bool),
+        flips=np.zeros(config.columns, bool),
         windows=[1] * pixels,
     )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
 
 
-def cycles(job, array):
-    """Rows of inputs for `play`: weights written, then tile after tile as the machine would."""
-    config, mode = job.config, {"codes": job.codes, "planes": job.planes % 16, **job.mode}
+def tile_rows(config, at):
+    """Tokens that load a tile from row `at` on."""
+    lanes, entries = config.cell_class.lanes, config.cell_class.entries
+    for cell in range(config.cells):
+        if entries == 1:
+            yield {"read": 1, "first": cell == 0, "addr": at + cell}
+            continue
+        for number, (lane, entry, subtract) in enumerate(walk(bits_for(entries - 1))):
+            yield {"read": 1, "first": cell == 0, "addr": at + cell * lanes + lane,
+                   "next": number == 0, "entry": entry, "subtract": subtract}
+
+
+def cycles(jobs):
+    """Rows of inputs for `play`: weights written, then tile after tile as early as it may."""
+    config = jobs[0].config
     rows = []
-    ends = np.zeros((config.parameter_rows, config.columns), np.int64)
-    for j, (offset, flip) in enumerate(zip(job.offsets, job.flips, strict=True)):
-        value = int(offset) & ((1 << config.acc_bits) - 1) | int(flip) << config.acc_bits
-        ends[:, j] = list(value.to_bytes(config.parameter_rows, "little"))
-    # Last lane first, so that it has the furthest to go; behind the tiles offset and flip.
-    memory = np.concatenate([*(w[::-1].astype(np.int64) & 255 for w in job.weights), ends])
-    for addr, row in enumerate(memory):
+    for addr, row in enumerate(np.concatenate([each.rows() for each in jobs])):
         for column, byte in enumerate(row):
-            token = {"valid": 1, "column": column, "addr": addr, "data": int(byte)}
+            token = {"valid": 1, "first": column == 0, "addr": addr, "data": int(byte)}
             rows.append({"write": token})
-    rows += [{}] * config.columns
-    steps = {}
-    addr = 0
-    for number in range(len(job.weights)):
-        last = number == len(job.weights) - 1
-        for k in range(config.lanes + (config.parameter_rows if last else 0)):
-            rows.append({"load": {"read": 1, "param": k >= config.lanes, "addr": addr}})
-            addr += 1
-        rows.append({})  # the last row read is shifted in
-        rows.append({"swap": 1, "token": {"take": last}})
-        sizes = iter(job.windows)
-        left = size = next(sizes)
-        for pixel, bits in enumerate(job.bits[number]):
-            first_of, last_of = left == size, left == 1
-            token = {
-                "valid": 1,
-                "first": number == 0,
-                "last": last,
-                "shift": job.shifts[number],
-                "pool_first": first_of,
-                "pool_last": last_of,
-                "addr": pixel,
-            }
-            acts = sum(int(bit) << lane for lane, bit in enumerate(bits))
-            rows.append({"acts": acts, "token": token})
-            if last and last_of:
-                out = way_out(job)
-                load = len(rows) - 1 + array.token_delay + END_DELAY
-                for i, step in enumerate(out):
-                    steps.setdefault(load + i, {}).update(step)
-                rows += [{}] * (len(out) - 2)
-            left -= 1
-            if left == 0:
-                left = size = next(sizes, 0)
-        rows += [{}] * settle(config)
-    rows += [{}] * (sum_latency(config) + END_DELAY + 40 + 2 * config.columns)
-    for at, step in steps.items():
-        rows[at] = {**rows[at], "step": step}
+    begin = len(rows) + config.columns
+    inputs, steps = {}, {}
+    at, free = 0, 0
+    for each in jobs:
+        out = each.way_out()
+        for number, bits in enumerate(each.bits):
+            last = number == len(each.bits) - 1
+            reads = begin
+            for token in tile_rows(config, at):
+                inputs.setdefault(reads, {})["load"] = token
+                reads += 1
+            at += config.lanes
+            if last:
+                reads += parameter_wait(config) + 1
+                for _ in range(config.parameter_rows):
+                    token = {"read": 1, "param": 1, "addr": at}
+                    inputs.setdefault(reads, {})["load"] = token
+                    reads, at = reads + 1, at + 1
+            pixel = begin + lead(config, last=last) + 1 + ENTRY_DELAY
+            edges = np.cumsum([0, *each.windows])
+            for k, acts in enumerate(bits):
+                ends = k + 1 in edges
+                if last and ends:
+                    pixel = max(pixel, free)
+                    free = pixel + len(out) - 1
+                    load = pixel + token_delay(config) + end_delay(config)
+                    for i, names in enumerate(out):
+                        steps.setdefault(load + i, set()).update(names)
+                inputs.setdefault(pixel, {}).update(
+                    acts=sum(int(bit) << lane for lane, bit in enumerate(acts)),
+                    token={
+                        "valid": 1,
+                        "first": number == 0,
+                        "last": last,
+                        "shift": each.shifts[number],
+                        "pool_first": k in edges,
+                        "addr": k,
+                    },
+                )
+                pixel += 1
+            begin = max(pixel - 1 - ENTRY_DELAY, reads) + settle(config)
+    for cycle, names in steps.items():
+        inputs.setdefault(cycle, {})["step"] = dict.fromkeys(names, 1)
+    rows += [{} for _ in range(max(inputs) + config.columns + 2 - len(rows))]
+    for cycle, given in inputs.items():
+        rows[cycle] = {**rows[cycle], **given}
+    mode = {"codes": jobs[0].codes, **jobs[0].mode}
     return [{**row, "mode": mode} for row in rows]
 
 
-def way_out(job):
-    """Steps of one output from its `load` on."""
-    if job.mode.get("bits"):
-        return [{"load": 1}, {"out": 1}]
-    clip = [{"clip": 1}]
-    return [{"load": 1}, *[{"shift": 1}] * job.shift, *clip, *[{"out": 1}] * job.planes]
-
-
-def run(play, job):
-    """Play `job`; return the outputs as they left, ``[window, columns]``."""
-    array = Array(job.config)
-    rows = cycles(job, array)
-    seen = play(array, rows, ["o_bits", "o_step.out"])
-    sent = [
-        (at, row["o_bits"]) for at, row in enumerate(seen) if row["o_step.out"]
-    ]
+def run(play, *jobs):
+    """Play `jobs` one after the other; return their outputs as they left, ``[window, columns]``."""
+    config, planes = jobs[0].config, jobs[0].planes
+    rows = cycles(jobs)
+    with spoiling():
+        seen = play(Array(config), rows, ["o_bits", "o_step.out"])
+    sent = [(at, row["o_bits"]) for at, row in enumerate(seen) if row["o_step.out"]]
     entered = [at for at, row in enumerate(rows) if row.get("step", {}).get("out")]
-    assert [at - job.config.columns for at, _ in sent] == entered  # as the cycle table says
-    words = np.array([bits for _, bits in sent]).reshape(-1, job.planes, 1)
-    bits = words >> np.arange(job.config.columns) & 1
-    return (bits << np.arange(job.planes).reshape(-1, 1)).sum(1)
+    assert [at - config.columns for at, _ in sent] == entered  # as the cycle table says
+    words = np.array([bits for _, bits in sent]).reshape(-1, planes, 1)
+    bits = words >> np.arange(config.columns) & 1
+    return (bits << np.arange(planes)[::-1].reshape(-1, 1)).sum(1)  # the highest comes first
+
+
+def signed(values, bits=32):
+    return (values & (1 << bits) - 1).tolist()
 
 
 @pytest.fixture(params=MACHINES.values(), ids=MACHINES)
@@ -172,93 +209,66 @@ def config(request):
 
 @pytest.mark.parametrize("codes", [0, 1], ids=["bits", "codes"])
 def test_raw_sums_of_several_passes(play, config, codes):
-    rng = np.random.default_rng(config.lanes)
-    due = job(config, rng, codes=codes, pixels=4)
+    due = job(config, np.random.default_rng(config.lanes), codes=codes, pixels=4)
     due.mode = {"raw": 1}
-    due.flips[:] = False
     assert (np.abs(due.sums()) < 2**31 - 3000).all()
-    got = run(play, due)
-    assert got.tolist() == (due.outputs() & 0xFFFFFFFF).tolist()
+    assert run(play, due).tolist() == signed(due.outputs())
 
 
 @pytest.mark.parametrize("extreme", [-128, 127])
 @pytest.mark.parametrize("codes", [0, 1], ids=["bits", "codes"])
 def test_the_most_extreme_sums_are_exact(play, config, codes, extreme):
     rng = np.random.default_rng(config.columns)
-    due = job(config, rng, codes=codes, pixels=2, passes=2, extreme=extreme)
-    due.mode = {"raw": 1}
-    due.flips[:] = False
+    due = job(config, rng, codes=codes, pixels=2, passes=2, extreme=extreme, mode={"raw": 1})
     worth = 2**config.groups - 1 if codes else config.groups
     assert due.sums()[0, 0] == extreme * config.group_lanes * worth * (
         1 + (1, 2, 1 << config.groups)[due.shifts[1]]
     )
-    assert run(play, due).tolist() == (due.outputs() & 0xFFFFFFFF).tolist()
+    assert run(play, due).tolist() == signed(due.outputs())
 
 
 @pytest.mark.parametrize("codes", [0, 1], ids=["bits", "codes"])
 def test_thresholds_leave_one_bit_a_cycle(play, config, codes):
     rng = np.random.default_rng(config.groups)
-    due = job(config, rng, codes=codes, pixels=11)
-    due.mode = {"bits": 1}
+    due = job(config, rng, codes=codes, pixels=11, planes=1, mode={"bits": 1})
+    due.flips = rng.integers(0, 2, config.columns).astype(bool)
     due.offsets = -np.median(due.sums(), axis=0).astype(np.int64)  # about half of them fire
     assert run(play, due).tolist() == (due.outputs() >= 0).astype(int).tolist()
 
 
-@pytest.mark.parametrize(("planes", "shift"), [(8, 6), (3, 9), (1, 0)])
+@pytest.mark.parametrize(("planes", "shift"), [(8, 6), (3, 9), (1, 0), (8, 31)])
 def test_codes_are_clipped_column_by_column(play, config, planes, shift):
-    rng = np.random.default_rng(planes)
-    due = job(config, rng, pixels=4)
-    due.mode, due.shift = {"planes": planes}, shift
-    due.flips[:] = False
+    due = job(config, np.random.default_rng(planes), pixels=4, planes=planes, shift=shift)
     expected = np.clip(due.outputs() >> shift, 0, 2**planes - 1)
     assert run(play, due).tolist() == expected.tolist()
 
 
 def test_the_greatest_of_each_window_leaves(play, config):
-    rng = np.random.default_rng(1)
-    due = job(config, rng, pixels=12)
-    due.mode = {"planes": 8}
+    due = job(config, np.random.default_rng(1), pixels=12, planes=8)
     due.windows, due.shift = [4, 4, 1, 3], 5
-    due.flips[:] = False
-    expected = np.clip(due.outputs() >> 5, 0, 255)
-    assert run(play, due).tolist() == expected.tolist()
+    assert run(play, due).tolist() == np.clip(due.outputs() >> 5, 0, 255).tolist()
 
 
-def test_weights_of_the_next_tile_do_not_disturb_this_one(play):
-    """A tile loads as early as the loader's `settle` allows, while the last one still runs."""
-    config = MACHINES["6x5/3"]
-    rng = np.random.default_rng(2)
-    due = job(config, rng, passes=2, pixels=12)
-    due.mode = {"raw": 1}
-    due.flips[:] = False
-    array = Array(config)
-    rows = cycles(due, array)
-    swaps = [at for at, row in enumerate(rows) if row.get("swap")]
-    loads = [at for at, row in enumerate(rows) if "load" in row]
-    second = [at for at in loads if swaps[0] < at < swaps[1]]
-    moved = [rows[at]["load"] for at in second]
-    for at in second:
-        rows[at] = {k: v for k, v in rows[at].items() if k != "load"}
-    for i, load in enumerate(moved):
-        at = swaps[0] + deepest_lane(config) + i
-        rows[at] = {**rows[at], "load": load}
-    seen = play(array, rows, ["o_bits", "o_step.out"])
-    words = np.array([row["o_bits"] for row in seen if row["o_step.out"]])
-    bits = words.reshape(-1, config.acc_bits, 1) >> np.arange(config.columns) & 1
-    got = (bits << np.arange(config.acc_bits).reshape(-1, 1)).sum(1)
-    assert got.tolist() == (due.outputs() & 0xFFFFFFFF).tolist()
+@pytest.mark.parametrize("passes", [1, 2])
+def test_tiles_of_other_channels_follow_without_a_gap(play, config, passes):
+    """Weights, offset and flip come as early as the loader's functions say, not a cycle later."""
+    rng = np.random.default_rng(passes)
+    jobs = []
+    for pixels in (1, 3, 1, 1):
+        due = job(config, rng, passes=passes, pixels=pixels, planes=1, mode={"bits": 1})
+        due.flips = rng.integers(0, 2, config.columns).astype(bool)
+        due.offsets = -np.median(due.sums(), axis=0).astype(np.int64) - rng.integers(0, 2)
+        jobs.append(due)
+    expected = np.concatenate([due.outputs() >= 0 for due in jobs])
+    assert run(play, *jobs).tolist() == expected.astype(int).tolist()
 
 
-@pytest.mark.parametrize(("lanes", "groups"), [(4, 1), (6, 2), (9, 3), (16, 8)])
-def test_lanes_meet_their_sums(lanes, groups):
-    """Lane k of a group waits for k cells, the group for the chain that adds it."""
-    config = Config(lanes=lanes, columns=2, groups=groups, acc_bits=32)
-    for group in range(groups):
-        for lane in range(config.group_lanes):
-            cells = config.group_lanes - lane  # from the lane's cell to the group's sum
-            adders = min(groups - 1, group + 1)  # from the group's sum to the column's
-            arrives = lane_delay(config, group, lane) + cells + adders
-            assert arrives == sum_latency(config)
-    assert deepest_lane(config) == max(
-        lane_delay(config, g, k) for g in range(groups) for k in range(config.group_lanes)
-    )
+def test_lanes_meet_their_sums(config):
+    """A cell adds its lanes in the cycle in which the sum from above comes by."""
+    latency, lanes = config.cell_class.latency, config.cell_class.lanes
+    below = [config.cells - 1 - lane // lanes for lane in range(config.lanes)]
+    sums = {lane_delay(config, lane) + latency + k for lane, k in enumerate(below)}
+    assert len(sums) == 1
+    assert max(sums) <= sum_latency(config)
+    assert token_delay(config) >= 0
+    assert tile_cycles(config) == config.cells * config.cell_class.entries

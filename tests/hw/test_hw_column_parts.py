@@ -1,228 +1,151 @@
-"""What a column is made of: cell, group sum, accumulator, end."""
+"""What a column is made of: cells and accumulator; its end is in `test_hw_column_end`."""
 
 import numpy as np
 import pytest
 
 from hw.accumulator import Accumulator
-from hw.cells.gated import GatedCell
-from hw.column_end import ColumnEnd
+from hw.cell_kinds import CELLS
+from hw.cells.mac import MacCell
 from hw.config import Config
-from hw.group_sum import GroupSum
-from hw.words import sum_bits
+from hw.doubling_sum import DoublingSum
+from hw.words import product_sum_bits
 
 
-@pytest.mark.parametrize("lane", [0, 1, 2, 6, 31])
-def test_a_gated_cell_adds_its_weight_where_the_bit_is_one(play, lane):
-    rng = np.random.default_rng(lane)
-    i_bits, o_bits = sum_bits(max(lane, 1)), sum_bits(lane + 1)
+def written(cell, weights):
+    """What loading `weights` writes: entry and data."""
+    if cell.entries == 1:
+        return [(0, weights[0])]
+    if cell.lanes == 1:
+        return [(n, weights[0] * n) for n in range(cell.entries)]
+    return [
+        (n, sum(w for k, w in enumerate(weights) if n >> k & 1)) for n in range(cell.entries)
+    ]
+
+
+@pytest.fixture(params=CELLS.values(), ids=CELLS)
+def kind(request):
+    return request.param
+
+
+@pytest.mark.parametrize("above", [0, 1, 31])
+@pytest.mark.parametrize("doubles", [False, True])
+def test_a_cell_adds_what_its_lanes_give(play, kind, above, doubles):
+    """Loaded twice; `above` lanes of weights come from above, doubled where the cell heeds it."""
+    if doubles and (kind.act_bits > 1 or above == 0):
+        return  # whole codes do not double, and neither does the top of a column
+    rng = np.random.default_rng(above)
+    i_bits = product_sum_bits(above, kind.act_bits) if above else 0
+    sum_bits = product_sum_bits((1 + doubles) * above + kind.lanes, kind.act_bits)
+    low = -128 * above * (2**kind.act_bits - 1)
+    rows, due = [], {}
+    for weights in (rng.integers(-128, 128, kind.lanes), rng.choice([-128, 127], kind.lanes)):
+        rows += [{} for _ in range(kind.latency)]
+        rows += [{"write": 1, "addr": n, "data": int(x)} for n, x in written(kind, weights)]
+        for _ in range(40):
+            acts = rng.integers(0, 2**kind.act_bits, kind.lanes)
+            i_sum = int(rng.choice([low, rng.integers(low, 1 - low // 128 * 127)]))
+            double = int(rng.integers(2))
+            at = len(rows) + kind.latency
+            rows.append({
+                "acts": sum(int(act) << k * kind.act_bits for k, act in enumerate(acts)),
+                "addr": int(rng.integers(kind.entries)), "data": int(rng.integers(-128, 128)),
+            })
+            total = i_sum if above else 0
+            due[at] = i_sum, double, total * (1 + (double and doubles)) + int(acts @ weights)
+    rows += [{} for _ in range(kind.latency + 1)]
+    for at, (i_sum, double, _) in due.items():  # the sum from above is a cycle before
+        rows[at - 1] |= {"i_sum": i_sum, "double": double} if above else {"double": double}
+    cell = kind(i_bits=i_bits, sum_bits=sum_bits, doubles=doubles)
+    seen = play(cell, rows, ["o_sum"])
+    for at, (_, _, total) in due.items():
+        assert seen[at]["o_sum"] == total, at
+
+
+def test_a_cell_of_whole_codes_does_not_double(used):
+    cell = used(MacCell.__new__(MacCell))
+    with pytest.raises(ValueError, match="^doubles must be False where activations come whole"):
+        cell.__init__(i_bits=9, sum_bits=20, doubles=True)
+
+
+@pytest.mark.parametrize(("i_bits", "bits"), [(3, 9), (12, 12), (13, 32)])
+def test_one_side_of_a_sum_may_count_twice(play, i_bits, bits):
+    rng = np.random.default_rng(bits)
+    most, wide = 1 << i_bits - 1, 1 << bits - 1
     rows = [
         {
-            "act": int(rng.integers(2)),
-            "shift": int(rng.random() < 0.4),
-            "swap": int(rng.random() < 0.3),
-            "i_weight": int(rng.choice([-128, 127, rng.integers(-128, 128)])),
-            "i_sum": int(rng.integers(-128 * lane, 127 * lane + 1)),
+            "i": int(rng.choice([-most, most - 1, rng.integers(-most, most)])),
+            "twice": int(rng.choice([-wide, wide - 1, rng.integers(-wide, wide)])),
+            "double": int(rng.integers(2)),
         }
-        for _ in range(120)
+        for _ in range(60)
     ]
-    seen = play(GatedCell(i_bits=i_bits, sum_bits=o_bits), rows, ["o_sum", "o_weight"])
-    waiting = weight = 0
-    for row, now, later in zip(rows, seen, seen[GatedCell.latency :], strict=False):
-        assert now["o_weight"] == waiting
-        assert later["o_sum"] == row["i_sum"] + (weight if row["act"] else 0)
-        weight = waiting if row["swap"] else weight
-        waiting = row["i_weight"] if row["shift"] else waiting
-
-
-@pytest.mark.parametrize("weight", [-128, 127])
-def test_a_chain_of_gated_cells_never_overflows(play, weight):
-    """The last cell of 32, its sum from above as extreme as weights make it."""
-    lanes = 32
-    cell = GatedCell(i_bits=sum_bits(lanes - 1), sum_bits=sum_bits(lanes))
-    load = {"shift": 1, "i_weight": weight}
-    add = {"act": 1, "i_sum": weight * (lanes - 1)}
-    seen = play(cell, [load, {"swap": 1}, add, {}], ["o_sum"])
-    assert seen[2 + cell.latency]["o_sum"] == weight * lanes
-
-
-@pytest.mark.parametrize(("groups", "group_lanes"), [(1, 3), (2, 5), (3, 1), (5, 4), (8, 2)])
-@pytest.mark.parametrize("codes", [0, 1])
-def test_group_sums_meet_doubled_for_codes(play, groups, group_lanes, codes):
-    rng = np.random.default_rng(groups)
-    low, high = -128 * group_lanes, 127 * group_lanes
-    sums = rng.integers(low, high + 1, (40, groups))
-    sums[3], sums[4], sums[5:8] = low, high, rng.choice([low, high], (3, groups))
-    component = GroupSum(groups=groups, group_lanes=group_lanes)
-    span = len(sums) + component.latency
-    rows = []
-    for cycle in range(span + 1):
-        row = {"codes": codes}
-        for g in range(groups):
-            pixel = cycle - max(0, groups - 2 - g)  # groups arrive one after the other
-            if 0 <= pixel < len(sums):
-                row[f"group.{g}"] = int(sums[pixel, g])
-        rows.append(row)
-    seen = play(component, rows, ["sum"])
-    weight = 2 ** np.arange(groups) if codes else np.ones(groups, int)
-    assert component.latency == groups - 1
-    got = [row["sum"] for row in seen[component.latency : component.latency + len(sums)]]
-    assert got == (sums * weight).sum(1).tolist()
+    seen = play(DoublingSum(i_bits=i_bits, bits=bits), rows, ["o"])
+    for row, now in zip(rows, seen, strict=True):
+        total = row["i"] + row["twice"] * (1 + row["double"])
+        assert (now["o"] - total) % (1 << bits) == 0
 
 
 MACHINES = [
     Config(lanes=4, columns=1, groups=1, acc_bits=24, partial_sums=8),
     Config(lanes=6, columns=3, groups=3, acc_bits=27, partial_sums=5),
     Config(lanes=16, columns=2, groups=8, acc_bits=32, partial_sums=17),
+    Config(lanes=8, columns=2, groups=2, acc_bits=20, partial_sums=4, cell="table"),
 ]
+
+
+def accumulate(play, config, tokens):
+    """Play ``{cycle: (token, sum)}``; return what is seen."""
+    rows = [{} for _ in range(max(tokens) + Accumulator.latency + 2)]
+    for at, (token, sum_) in tokens.items():
+        rows[at]["token"] = token
+        rows[at + Accumulator.sum_lag]["sum"] = sum_
+    return play(Accumulator(config), rows, ["acc", "token_d3"])
 
 
 @pytest.mark.parametrize("config", MACHINES, ids=lambda c: f"{c.groups}-groups")
 def test_the_accumulator_keeps_a_partial_sum_for_each_pixel(play, config):
-    """Three passes over every pixel, between them shifts of 0, 1 and as many bits as groups."""
+    """Passes over every pixel, between them each shift that the groups may need."""
     rng = np.random.default_rng(config.groups)
     top = 2 ** (config.array_sum_bits - 1)
     pixels = config.partial_sums
-    rows, expected = [{} for _ in range(3 * (pixels + 3) + 4)], {}
+    tokens, expected = {}, {}
     partial = np.zeros(pixels, np.int64)
     cycle = 0
-    for number, shift in enumerate((0, 1, 2)):
+    shifts = (0, 1, 2) if 1 < config.groups < 8 else (0, 1)
+    for number, shift in enumerate(shifts):
         for pixel in range(pixels):
             sum_ = int(rng.integers(-top, top))
             token = {
                 "valid": 1,
                 "first": number == 0,
-                "last": number == 2,
+                "last": number == len(shifts) - 1,
                 "shift": shift,
                 "addr": pixel,
             }
-            rows[cycle] = {**rows[cycle], "token": token}
-            rows[cycle + 1]["sum"] = sum_
+            tokens[cycle] = token, sum_
             before = 0 if number == 0 else int(partial[pixel]) << (0, 1, config.groups)[shift]
             partial[pixel] = before + sum_
             expected[cycle + Accumulator.latency] = int(partial[pixel])
             cycle += 1
         cycle += 1  # the walker's pause between two passes
-    seen = play(Accumulator(config), rows, ["acc", "token_d1", "token_d2"])
+    seen = accumulate(play, config, tokens)
     for at, value in expected.items():
-        token = rows[at - 2]["token"]
+        token, _ = tokens[at - Accumulator.latency]
         assert seen[at]["acc"] == value
-        assert seen[at - 1]["token_d1"]["addr"] == token["addr"]
-        assert seen[at]["token_d2"]["last"] == token["last"]
+        assert seen[at]["token_d3"]["addr"] == token["addr"]
+        assert seen[at]["token_d3"]["last"] == token["last"]
+    assert sum(now["token_d3"]["valid"] for now in seen) == len(tokens)
 
 
-def test_a_partial_sum_can_be_read_three_cycles_after_its_token_and_the_last_is_not_kept(play):
-    config = MACHINES[0]
-    first = {"valid": 1, "first": 1, "addr": 3}
-    again = {"valid": 1, "addr": 3}
-    last = {"valid": 1, "last": 1, "addr": 3}
-    rows = [{} for _ in range(14)]
-    for at, token, sum_ in ((0, first, 5), (3, again, 70), (6, last, 400), (9, again, 1)):
-        rows[at]["token"] = token
-        rows[at + 1]["sum"] = sum_
-    seen = play(Accumulator(config), rows, ["acc"])
-    assert [seen[at]["acc"] for at in (2, 5, 8, 11)] == [5, 75, 475, 76]
-
-
-def offset_bytes(config, offset, flip):
-    value = offset & ((1 << config.acc_bits) - 1) | int(flip) << config.acc_bits
-    return list(value.to_bytes(config.parameter_rows, "little"))
-
-
-def end_rows(config, offset, flip, pixels, mode, shift):
-    """One output of a column: its offset comes in, then its pixels, then its way out."""
-    rows = [{"shift": 1, "byte": byte} for byte in offset_bytes(config, offset, flip)]
-    rows.append({"take": 1})
-    for i, acc in enumerate(pixels):
-        first, last = i == 0, i == len(pixels) - 1
-        token = {"valid": 1, "last": 1, "pool_first": first, "pool_last": last}
-        rows.append({"acc": int(acc), "token": token})
-        rows.append({"acc": 12345, "token": {"valid": 1}})  # no last pass: not looked at
-        rows.append({"acc": -(1 << config.acc_bits - 1), "token": {"last": 1}})  # no pixel
-    rows[-1:] = [{}] * (ColumnEnd.latency - 2)  # the last pixel is so many cycles back
-    steps = [{"load": 1}] + [{"shift": 1}] * shift
-    if mode.get("bits"):
-        steps.append({"out": 1})
-    else:
-        steps += [{"clip": 1}] + [{"out": 1}] * mode["planes"]
-    rows += [{"step": step} for step in steps] + [{}]
-    return [{**row, "mode": mode} for row in rows]
-
-
-def outputs(rows, seen):
-    """The bits that leave a cycle after each `out`, lowest first, as a number."""
-    bits = [
-        after["serial"]
-        for row, after in zip(rows, seen[1:], strict=False)
-        if row.get("step", {}).get("out")
+def test_the_last_sum_is_not_kept_and_neither_is_one_of_no_pixel(play):
+    apart = Accumulator.latency + 1
+    tokens = [
+        ({"valid": 1, "first": 1, "addr": 3}, 5),
+        ({"valid": 1, "addr": 3}, 70),
+        ({"addr": 3}, 8000),
+        ({"valid": 1, "last": 1, "addr": 3}, 400),
+        ({"valid": 1, "addr": 3}, 1),
     ]
-    return sum(bit << i for i, bit in enumerate(bits))
-
-
-WIDTHS = [
-    Config(lanes=2, columns=1, acc_bits=bits) for bits in (10, 23, 32)
-]
-
-
-@pytest.mark.parametrize("config", WIDTHS, ids=lambda c: f"{c.acc_bits}-bits")
-@pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize("distance", [-1, 0, 1])
-def test_a_threshold_decides_at_its_edge(play, config, flip, distance):
-    threshold = 37
-    pixels = [threshold + distance]
-    mode = {"bits": 1, "planes": 1}
-    rows = end_rows(config, -threshold - 1, flip, pixels, mode, 0)
-    bit = outputs(rows, play(ColumnEnd(config), rows, ["serial"]))
-    assert bit == (distance > 0) ^ flip
-
-
-@pytest.mark.parametrize("config", WIDTHS, ids=lambda c: f"{c.acc_bits}-bits")
-@pytest.mark.parametrize("flip", [False, True])
-def test_a_maximum_of_thresholds_is_an_or(play, config, flip):
-    rng = np.random.default_rng(config.acc_bits)
-    most = 1 << config.acc_bits - 2
-    for _ in range(4):
-        pixels = rng.integers(-most, most, rng.integers(2, 5))
-        threshold = int(np.sort(pixels)[0 if flip else -1]) - int(rng.integers(-1, 2))
-        mode = {"bits": 1, "planes": 1}
-        rows = end_rows(config, -threshold - 1, flip, pixels, mode, 0)
-        bit = outputs(rows, play(ColumnEnd(config), rows, ["serial"]))
-        assert bit == ((pixels > threshold) ^ flip).any()
-
-
-@pytest.mark.parametrize("config", WIDTHS, ids=lambda c: f"{c.acc_bits}-bits")
-@pytest.mark.parametrize(("planes", "shift"), [(1, 0), (3, 5), (8, 0), (8, 2), (5, 8)])
-def test_codes_are_shifted_and_clipped(play, config, planes, shift):
-    top = 2**planes - 1
-    most = (1 << config.acc_bits - 1) - 1
-    edges = [0, -1, 1, top << shift, (top << shift) + 2**shift - 1, (top + 1) << shift]
-    edges += [most, -most - 1, top, 2**shift - 1]
-    bias = -3
-    for value in edges:
-        if not -most - 1 <= value - bias <= most or value > most:
-            continue
-        mode = {"planes": planes}
-        rows = end_rows(config, bias, False, [value - bias], mode, shift)
-        code = outputs(rows, play(ColumnEnd(config), rows, ["serial"]))
-        assert code == min(max(value >> shift, 0), top), value
-
-
-@pytest.mark.parametrize("config", WIDTHS, ids=lambda c: f"{c.acc_bits}-bits")
-def test_raw_results_are_not_clipped(play, config):
-    most = (1 << config.acc_bits - 1) - 1
-    for value in (most, -most - 1, 0, -1, 100):
-        mode = {"raw": 1, "planes": config.acc_bits % 16}
-        rows = end_rows(config, 0, False, [value], mode, 0)
-        rows[-1:] = [{"mode": mode, "step": {"out": 1}}] * (config.acc_bits - mode["planes"]) + [{}]
-        raw = outputs(rows, play(ColumnEnd(config), rows, ["serial"]))
-        assert raw == value & ((1 << config.acc_bits) - 1)
-
-
-def test_an_output_leaves_while_the_next_one_comes(play):
-    """`pooled` is taken by `load`; what follows does not disturb the way out."""
-    config = WIDTHS[1]
-    mode = {"planes": 8}
-    rows = end_rows(config, 0, False, [201], mode, 0)
-    first = next(i for i, row in enumerate(rows) if row.get("step", {}).get("load"))
-    token = {"valid": 1, "last": 1, "pool_first": 1, "pool_last": 1}
-    rows[first] = {**rows[first], "token": token, "acc": 5}
-    assert outputs(rows, play(ColumnEnd(config), rows, ["serial"])) == 201
+    seen = accumulate(play, MACHINES[0], {k * apart: each for k, each in enumerate(tokens)})
+    sums = [seen[k * apart + Accumulator.latency]["acc"] for k in (0, 1, 3, 4)]
+    assert sums == [5, 75, 475, 76]

@@ -1,5 +1,7 @@
 """The commander: every command, every error, and work that goes on after each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,7 @@ class Session:
         async def memories(ctx):
             rng = np.random.default_rng(3)
             left = self.codes_left
+            column = 0  # that of the next weight: a row's first one comes marked
             while len(ended) < 2:
                 ctx.set(commander.busy, self.busy)
                 ctx.set(commander.codes_full, left == 0)
@@ -59,7 +62,8 @@ class Session:
                 if p_en:
                     self.program[at_edge[0]] = at_edge[1]
                 if write.valid:
-                    self.weights[write.addr, write.column] = write.data
+                    column = 0 if write.first else column + 1
+                    self.weights[write.addr, column] = write.data
                 if start:
                     self.starts.append(tuple(at_edge[2:5]))
                 if ready and codes:
@@ -142,6 +146,19 @@ def test_the_last_row_takes_a_word_that_is_not_full(session):
     last = config.weight_rows - 1
     assert machine.run([packet(Command.WEIGHTS, last, 0x04030201)]) == [ok(Command.WEIGHTS)]
     assert machine.weights == {(last, 0): 1, (last, 1): 2, (last, 2): 3}
+
+
+@pytest.mark.parametrize("bad", ["weights-short", "weights-long", "weights-range"])
+def test_weights_begin_anew_after_a_packet_that_broke_off(session, config, bad):
+    """A word of four weights ends anywhere in a row; the next packet's first one is marked."""
+    config = replace(config, weight_rows=11)
+    machine = session(config)
+    good = packet(Command.WEIGHTS, 2, 0x04030201, 0x08070605)
+    broken = packet(Command.WEIGHTS, 11, 1) if bad == "weights-range" else REFUSED[bad][0]
+    replies = machine.run([broken, good, broken, good])
+    assert replies == [error(REFUSED[bad][1]), ok(Command.WEIGHTS)] * 2
+    for k in range(8 // config.columns * config.columns):
+        assert machine.weights[2 + k // config.columns, k % config.columns] == k + 1
 
 
 def test_a_start_names_address_codes_and_ring(session, config):

@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
+from hw.cell_kinds import CELLS
 from hw.config import PRESETS, Config, ConfigError, preset
 from hw.words import sum_bits
 
@@ -33,7 +34,20 @@ RULES = [
         {"acc_bits": 11},
         "acc_bits must be at least 12, what the array's own sums take, not 11",
     ),
-    ({"cell": "mac"}, "cell must be one of gated, not 'mac'"),
+    ({"cell": "none"}, f"cell must be one of {', '.join(CELLS)}, not 'none'"),
+    (
+        {"cell": "table", "lanes": 12},
+        "lanes of a group must be a multiple of 4, the lanes of a table cell, not 6",
+    ),
+    ({"cell": "mac"}, "groups must be 1 with mac cells, not 2"),
+    (
+        {"cell": "mac", "groups": 1, "acc_bits": 25},
+        "acc_bits must be a multiple of 8 with mac cells, not 25",
+    ),
+    (
+        {"cell": "mac", "groups": 1, "acc_bits": 16},
+        "acc_bits must be at least 19, what the array's own sums take, not 16",
+    ),
 ]
 
 
@@ -55,10 +69,9 @@ def test_all_broken_rules_come_in_one_error():
 
 def test_rules_between_parameters_come_in_one_error_too():
     with pytest.raises(ConfigError) as caught:
-        Config(lanes=9, columns=17, groups=2, map_words=1023, acc_bits=9)
+        Config(lanes=8, columns=17, groups=2, map_words=1023, acc_bits=9)
     text = str(caught.value)
-    assert "lanes must be a multiple of groups" in text
-    assert "map_words must be a multiple of 2" in text
+    assert "map_words must be a multiple of 4" in text
     assert "acc_bits must be at least" in text
 
 
@@ -67,6 +80,12 @@ def test_rules_between_parameters_come_in_one_error_too():
 def test_what_is_no_integer_is_refused(name, value):
     with pytest.raises(TypeError, match=f"^{name} must be an integer, not {value!r}$"):
         Config(**{**GOOD, name: value})
+
+
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_what_is_neither_true_nor_false_is_refused(value):
+    with pytest.raises(TypeError, match=f"^pool_codes must be true or false, not {value!r}$"):
+        Config(**{**GOOD, "pool_codes": value})
 
 
 def test_a_config_is_a_value():
@@ -86,6 +105,29 @@ def test_derived_numbers(lanes, columns, groups):
     assert config.row_words * lanes >= columns
     assert config.row_chunks * columns == config.row_bits
     assert config.parameter_rows * 8 >= config.acc_bits + 1
+    assert (config.cells, config.word_bits) == (lanes, lanes)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cells", "groups"), [(1, 1), (6, 1), (3, 3), (8, 2)])
+def test_sums_are_as_wide_as_the_worst_of_them(cell, cells, groups):
+    """Cell by cell: the sum doubles at every group, and each lane adds its greatest product."""
+    kind = CELLS[cell]
+    groups = 1 if kind.act_bits > 1 else groups
+    config = Config(
+        lanes=cells * kind.lanes, columns=3, groups=groups, acc_bits=32, cell=cell, map_words=64,
+    )
+    assert (config.cells, config.group_cells) == (cells, cells // groups)
+    assert (config.act_bits, config.word_bits) == (kind.act_bits, config.lanes * kind.act_bits)
+    worst = 0
+    for number, width in enumerate(config.sum_widths):
+        if number % config.group_cells == 0:
+            worst *= 2
+        worst -= 128 * kind.lanes * (2**kind.act_bits - 1)
+        assert -(1 << width - 1) <= worst < -(1 << width - 2)
+    assert len(config.sum_widths) == cells
+    assert config.array_sum_bits == config.sum_widths[-1]
+    assert config.row_chunks * 3 * kind.act_bits == config.row_bits
 
 
 @pytest.mark.parametrize(
@@ -119,19 +161,21 @@ def test_memory_bits_count_every_memory():
 
 
 def test_presets_are_found_by_name():
-    assert list(PRESETS) == ["tiny", "small", "medium"]
+    assert list(PRESETS) == ["tiny", "small", "medium", "large"]
     for name, config in PRESETS.items():
         assert preset(name) is config
 
 
 def test_an_unknown_preset_names_the_known_ones():
-    with pytest.raises(ConfigError, match="^preset must be one of tiny, small, medium, not 'big'$"):
+    known = "tiny, small, medium, large"
+    with pytest.raises(ConfigError, match=f"^preset must be one of {known}, not 'big'$"):
         preset("big")
 
 
 def test_presets_have_the_sizes_that_they_promise():
     assert PRESETS["small"].lanes * PRESETS["small"].columns <= 64
-    assert (PRESETS["medium"].lanes, PRESETS["medium"].columns) == (32, 32)
+    for name in ("medium", "large"):
+        assert (PRESETS[name].lanes, PRESETS[name].columns) == (32, 32)
 
 
 # Depth x width of one block, by device; UP5K: iCE40 UltraPlus family data sheet, ECP5: memory
@@ -172,8 +216,9 @@ def test_small_fits_an_ice40_up5k():
     assert rest(config, UP5K_BLOCK, UP5K_BLOCK[:1]) <= 30
 
 
-def test_medium_fits_an_ecp5_45f():
-    config = PRESETS["medium"]
+@pytest.mark.parametrize(("name", "there"), [("medium", 108), ("large", 208)])
+def test_presets_fit_an_ecp5(name, there):
+    config = PRESETS[name]
     assert config.row_chunks == 1  # else the maps' words are written in parts
     weights = config.columns * blocks(config.weight_rows, 8, ECP5_BLOCK)
-    assert weights + rest(config, ECP5_BLOCK, ECP5_BLOCK) <= 108
+    assert weights + rest(config, ECP5_BLOCK, ECP5_BLOCK) <= there

@@ -71,12 +71,12 @@ def test_columns_and_cells_are_written_once(request, name):
     assert set(found.values()) == {1}
     assert found["column"] == 1
     cells = [module for module in found if module.startswith("cell_")]
-    assert sorted(cells) == sorted(f"cell_gated_{k}" for k in range(config.group_lanes))
+    assert sorted(cells) == sorted(f"cell_{config.cell}_{k}" for k in range(config.cells))
     bodies = modules(text)
     array = bodies["\\accelerator.array"]
     assert instances(array, "column") == config.columns
-    for cell in cells:
-        assert instances(bodies["column"], cell) == config.groups
+    for cell in cells:  # no two have sums of the same width
+        assert instances(bodies["\\column.chain"], cell) == 1
 
 
 def test_the_top_has_the_ports_that_hosts_rely_on(tiny):

@@ -129,7 +129,7 @@ def test_codes_are_accepted_one_a_cycle_up_to_each_limit():
         limits = np.cumsum(rng.integers(1, 20, size))
         clock.limits = list(zip(since.tolist(), limits.tolist(), strict=True))
         accepted, at = 0, {}
-        for cycle in range(1, 400):  # the first word is taken in cycle 0
+        for cycle in range(2, 400):  # the first word is taken in cycle 0, and written from 2 on
             limit = max(n for start, n in clock.limits if start <= cycle)
             if accepted < limit:
                 accepted += 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.layer import Layer, Raw, Threshold
+from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.network import Network
 from hw.config import Config
 from hw.fit import FitError, accumulator_bits
@@ -181,6 +181,51 @@ def test_numbers_beyond_the_program_are_refused_by_name(changes, message):
     text = refusal(network_of(**changes), config)
     assert text.startswith("layer first does not fit: ")
     assert message in text
+
+
+@pytest.mark.parametrize("pool", ["max2x2", "global"])
+def test_a_maximum_of_codes_is_refused_where_there_is_none(pool):
+    """That of bits is there on every machine, and so are codes without a maximum."""
+    codes = Requantise(bias=np.zeros(3, np.int32), shift=2, bits=3)
+    network = network_of(pool=pool, shape=(1, 8, 10))
+    first, second, last = network.layers
+    alike = replace(network, layers=(
+        replace(first, end=codes), replace(second, input_bits=3), last,
+    ))
+    single = replace(network, layers=(
+        first, replace(second, end=codes, pool="none", weights=np.ones((3, 3, 1, 1), np.int8)),
+        Layer(name="all", weights=np.ones((3, 3, 1, 1), np.int8), input_bits=3, end=bits(3),
+              pool="global"),
+        last,
+    ))
+    bare = replace(ROOMY, pool_codes=False)
+    for each in (network, alike, single):
+        lower(each, ROOMY)
+    lower(network, bare)
+    lower(single, bare)
+    message = refusal(alike, bare)
+    assert message.startswith("layer first does not fit: ")
+    assert "pool_codes" in message
+
+
+@pytest.mark.parametrize("width", [1, 7])
+def test_short_codes_are_refused_where_lanes_take_whole_ones(width):
+    """Their end limits to 8 bits; a threshold's bit is 0 or 1 on any machine."""
+    network = network_of()
+    first, second, last = network.layers
+
+    def with_codes(bits):
+        end = Requantise(bias=np.zeros(3, np.int32), shift=2, bits=bits)
+        layers = (replace(first, end=end), replace(second, input_bits=bits), last)
+        return replace(network, layers=layers)
+
+    whole = replace(ROOMY, groups=1, cell="mac")
+    for each in (network, with_codes(8)):
+        lower(each, whole)
+    lower(with_codes(width), ROOMY)
+    message = refusal(with_codes(width), whole)
+    assert message.startswith("layer first does not fit: ")
+    assert "8 bits" in message
 
 
 def test_all_that_a_layer_breaks_comes_in_one_error():

@@ -42,7 +42,7 @@ def fitting(config, count=30, *, maps=False):
 
 
 def test_weights_stand_where_the_loader_reads_them(config, listing):
-    """Rows of every tile, last lane first, by the addresses of the program; zero elsewhere."""
+    """Every tile, first lane first, then offset and flip; by the program's addresses."""
     checked = 0
     for lowered in fitting(config):
         plan = lowered.schedule
@@ -58,7 +58,7 @@ def test_weights_stand_where_the_loader_reads_them(config, listing):
                 channels = range(tile * config.columns, (tile + 1) * config.columns)
                 for number in range(stage.plane_passes):
                     inputs = stage.passes[number].inputs
-                    for lane in reversed(range(config.lanes)):
+                    for lane in range(config.lanes):
                         channel, kh, kw = inputs[lane]
                         for column, out in enumerate(channels):
                             there = out < layer.out_channels and channel >= 0

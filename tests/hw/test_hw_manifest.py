@@ -3,16 +3,16 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from hw import manifest as module
 from hw.accelerator import identity
-from hw.column import sum_latency
+from hw.column import end_delay, sum_latency
 from hw.config import PRESETS, Config
-from hw.loader import settle
+from hw.loader import settle, tile_cycles
 from hw.manifest import generate, manifest
 from hw.packets import MAGIC
 
@@ -44,7 +44,9 @@ def test_a_manifest_tells_all_that_a_host_needs(config):
     }
     assert found["latency"]["sum"] == sum_latency(config)
     assert found["latency"]["settle"] == settle(config)
-    assert set(found["latency"]) == {"entry", "sum", "end", "settle"}
+    assert found["latency"]["end"] == end_delay(config)
+    assert found["latency"]["tile"] == tile_cycles(config)
+    assert set(found["latency"]) == {"entry", "sum", "end", "settle", "tile"}
     assert found["memory_bits"] == config.memory_bits
     assert found["commands"] == {"HELLO": 1, "PROGRAM": 2, "WEIGHTS": 3, "START": 4, "CODES": 5}
     assert found["replies"] == {"OK": 128, "ERROR": 129, "MAP": 130, "RESULT": 131}
@@ -55,7 +57,7 @@ def test_a_manifest_tells_all_that_a_host_needs(config):
 def quick(monkeypatch):
     """Spare the generator where the text does not matter."""
     monkeypatch.setattr(module, "Accelerator", lambda config: None)
-    monkeypatch.setattr(module, "to_verilog", lambda component: "module x; endmodule\n")
+    monkeypatch.setattr(module, "to_verilog", lambda component, target: "module x; endmodule\n")
 
 
 def contents(folder):
@@ -143,3 +145,20 @@ def test_what_cannot_be_renamed_is_not_left_beside(tmp_path, quick):
     with pytest.raises(OSError, match=r"accelerator\.v"):
         generate(SMALLEST, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["accelerator.v"]
+
+
+def test_a_target_gets_its_own_primitives(tmp_path):
+    generate(SMALLEST, tmp_path / "any")
+    folded = replace(SMALLEST, cell="folded")
+    for target, primitive in (("ecp5", "CCU2C"), ("ice40", "SB_CARRY")):
+        verilog, _ = generate(folded, tmp_path / target, target=target)
+        assert primitive in verilog.read_text()
+        assert primitive not in (tmp_path / "any/accelerator.v").read_text()
+
+
+def test_a_cell_that_a_target_does_not_have_is_refused(tmp_path):
+    config = replace(SMALLEST, cell="table", lanes=4)
+    with pytest.raises(ValueError, match="^cell must be one of gated, .* on ice40, not 'table'$"):
+        generate(config, tmp_path / "none", target="ice40")
+    assert not (tmp_path / "none").exists()
+    generate(config, tmp_path / "ecp5", target="ecp5")

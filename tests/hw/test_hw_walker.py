@@ -1,10 +1,13 @@
-"""The walker, the tile loader and the pass fetch, on the runs of real plans."""
+"""The walker and the pass fetch, on the runs of real plans."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from golden.layer import Layer, Raw, Threshold
+from golden.network import Network
 from hw.config import Config
-from hw.loader import Loader, settle
 from hw.lower import lower
 from hw.pass_fetch import PassFetch
 from hw.program import PASS
@@ -64,10 +67,8 @@ def walk(plan, run, ready):
                             "valid": valid,
                             "first": number == 0,
                             "last": last,
-                            "take": 0,
                             "shift": each.shift,
                             "pool_first": begins,
-                            "pool_last": ends,
                             "addr": pixels,
                         }
                         tile_ends = output and pixels == total - 1
@@ -110,7 +111,7 @@ def runs(small_networks, config, listing):
 
 
 def run_fields(entry):
-    return {n: entry[n] for n in ("start", "start_next", "frame", "groups", "out_start")}
+    return {n: entry[n] for n in ("start", "frame", "blocks", "last_groups", "out_start")}
 
 
 def test_the_runs_are_of_every_kind(small_networks, listing):
@@ -123,7 +124,7 @@ def test_the_runs_are_of_every_kind(small_networks, listing):
                           if fields[name]}
                 kinds |= {"tiles"} if fields["tiles"] > 1 else set()
                 kinds |= {"planes"} if fields["plane_passes"] < fields["passes"] else set()
-                kinds |= {"blocks"} if entry["groups"] > fields["block_groups"] else set()
+                kinds |= {"blocks"} if entry["blocks"] > 1 else set()
                 kinds |= {"warm"} if any(each["warm"] for each in entry["passes"]) else set()
     assert kinds >= {
         "codes", "pooled", "whole", "bits", "raw", "skip", "tiles", "planes", "blocks", "warm",
@@ -159,12 +160,17 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
         seen = play(
             Walker(config),
             rows,
-            ["take", "r_en", "r_addr", "w_read", "w_inside", "w_plane", "token", "ends", "swap"],
+            ["take", "done", "r_en", "r_addr", "w_read", "w_inside", "w_plane", "token", "ends"],
         )
-        last = len(entry["passes"]) - 1
-        numbers = {cycle: number for cycle, number, _ in events if number is not None}
+        following = [*events[1:], (0, 0, None)]
+        done = {
+            cycle for (cycle, number, _), (_, then, _) in zip(events, following, strict=True)
+            if number is None and then is not None
+        }
+        assert len(done) == len(takes)
         for t in range(span):
             assert seen[t]["take"] == (t in takes), t
+            assert seen[t]["done"] == (t in done), t
             if t >= READ_DELAY:
                 read = reads.get(t - READ_DELAY)
                 assert seen[t]["r_en"] == (read is not None), t
@@ -177,8 +183,6 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
                     assert (seen[t]["w_inside"], seen[t]["w_plane"]) == read[1:3]
             if t >= ENTRY_DELAY:
                 at = t - ENTRY_DELAY
-                assert seen[t]["swap"] == (at in takes)
-                assert seen[t]["token"]["take"] == (numbers.get(at) == last)
                 read = reads.get(at)
                 assert seen[t]["token"]["valid"] == (read is not None and read[3]["valid"])
                 if read is not None and read[3]["valid"]:
@@ -189,34 +193,31 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
                     assert seen[t]["ends"] == read[4]
 
 
-def test_the_loader_reads_the_tiles_in_the_order_of_their_use(play, runs, config):
-    rng = np.random.default_rng(3)
-    for plan, run, entry in runs:
-        stage = plan.stages[run.stage]
-        at = entry["fields"]["weights_at"]
-        per_tile = stage.weight_rows // stage.output.tiles
-        rows, due, readies = [{"go": 1}], {}, set()
-        for _ in range(-(-run.groups // stage.block_groups)):
-            for tile in range(stage.output.tiles):
-                for number in range(len(stage.passes)):
-                    place = at + tile * per_tile + number % stage.plane_passes * config.lanes
-                    last = number == len(stage.passes) - 1
-                    for k in range(config.lanes + (config.parameter_rows if last else 0)):
-                        due[len(rows)] = (place + k, k >= config.lanes)
-                        rows.append({})
-                    wait = int(rng.choice([0, 0, 1, 6]))
-                    readies |= {len(rows) + i for i in range(wait + 1)}
-                    rows += [{}] * wait + [{"swap": 1}] + [{}] * (settle(config) - 1)
-        rows += [{}] * 10
-        rows = [
-            {**row, "layer": entry["fields"], "run": run_fields(entry)} for row in rows
-        ]
-        seen = play(Loader(config), rows, ["ready", "load"])
-        for t, now in enumerate(seen):
-            assert now["ready"] == (t in readies), t
-            assert now["load"]["read"] == (t in due), t
-            if t in due:
-                assert (now["load"]["addr"], now["load"]["param"]) == due[t], t
+def test_a_maximum_of_one_pass_may_have_more_pixels_than_there_are_partial_sums(play, listing):
+    """None of them is stored, so that a block is as long as the run; it begins once."""
+    config = MACHINES["4x3/1"]
+    ends = Threshold(threshold=np.zeros(3, np.int32), flip=np.zeros(3, np.bool_))
+    raw = Raw(bias=np.zeros(1, np.int32), scale=np.ones(1), offset=np.zeros(1), names=("y",))
+    layers = [
+        Layer(name=name, weights=np.ones((out, inputs, 1, 1), np.int8), input_bits=1, end=end,
+              pool=pool)
+        for name, inputs, out, end, pool in (
+            ("first", 1, 3, ends, "none"), ("all", 3, 3, ends, "global"), ("out", 3, 1, raw, "none")
+        )
+    ]
+    network = Network(input_shape=(1, 6, 7), layers=tuple(layers))
+    config = replace(config, partial_sums=4, strip=7)
+    plan, run, entry = next(
+        each for each in runs_of(network, config, listing) if each[2]["fields"]["whole"]
+    )
+    events = list(walk(plan, run, [1] * 999))
+    tokens = [read[3] for _, _, read in events if read is not None]
+    assert len(tokens) > 4 * config.partial_sums
+    row = {"layer": entry["fields"], "run": run_fields(entry), "entry_valid": 1, "tile_ready": 1,
+           "entry": entry["passes"][0]}
+    rows = [{**row, "go": t == 0} for t in range(events[-1][0] + ENTRY_DELAY + 2)]
+    seen = [now["token"] for now in play(Walker(config), rows, ["token"]) if now["token"]["valid"]]
+    assert [now["pool_first"] for now in seen] == [now["pool_first"] for now in tokens]
 
 
 @pytest.mark.parametrize("passes", [1, 2, 5])

@@ -12,10 +12,12 @@ MACHINES = [
     Config(lanes=10, columns=3, groups=5),
     Config(lanes=16, columns=4, groups=8),
     Config(lanes=7, columns=3, groups=7),
+    Config(lanes=8, columns=3, groups=2, cell="table"),
+    Config(lanes=3, columns=2, cell="mac"),
 ]
 
 
-@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.lanes}/{c.groups}")
+@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.cell}-{c.lanes}/{c.groups}")
 def config(request):
     return request.param
 
@@ -26,7 +28,7 @@ def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
         {
             "read": int(rng.random() < 0.7),
             "inside": int(rng.random() < 0.7),
-            "word": int(rng.integers(2**config.lanes)),
+            "word": int(rng.integers(2**config.word_bits)),
             "code": 255,
         }
         for _ in range(60)
@@ -42,7 +44,7 @@ def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
 @pytest.mark.parametrize("in_turn", [0, 1], ids=["one-frame", "two-frames"])
 def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
     rng = np.random.default_rng(2)
-    plane = int(rng.integers(0, 8))
+    plane = int(rng.integers(0, 8)) if config.act_bits == 1 else 0
     rows = [
         {
             "read": int(rng.random() < 0.8),
@@ -51,7 +53,7 @@ def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
             "in_turn": in_turn,
             "plane": plane,
             "code": int(rng.integers(256)),
-            "word": 2**config.lanes - 1,
+            "word": 2**config.word_bits - 1,
         }
         for _ in range(80)
     ]
@@ -66,12 +68,15 @@ def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
             for k in range(config.group_lanes):
                 code = taps[k * apart] if k * apart < len(taps) else 0
                 lane = g * config.group_lanes + k
-                assert now["acts"] >> lane & 1 == code >> g & 1
+                act = now["acts"] >> lane * config.act_bits & 2**config.act_bits - 1
+                assert act == code >> config.groups - 1 - g & 2**config.act_bits - 1
 
 
 def test_nothing_moves_without_a_read(play):
     config = MACHINES[1]
+    assert (config.lanes, config.groups) == (6, 3)
     read = {"read": 1, "inside": 1, "codes": 1, "code": 7}
     idle = {"codes": 1, "inside": 1, "code": 255}
-    seen = play(Window(config), [read, idle, idle, {**read, "code": 0}, {}], ["acts"])
-    assert [row["acts"] for row in seen] == [0, 0b010101, 0b010101, 0b010101, 0b101010]
+    rows = [read, idle, idle, {**read, "code": 0}, idle, {}]
+    seen = play(Window(config), rows, ["acts"])
+    assert [row["acts"] for row in seen] == [0, 0, *[0b010101] * 3, 0b101010]

@@ -1,6 +1,7 @@
 """Small designs that try the bench before it is trusted with the accelerator."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -11,6 +12,8 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
+from golden.layer import Requantise, Threshold
+from golden.network import Network
 from hw.config import Config, preset
 from sim.bench import WORD, component_design
 from sim.build import Model, build
@@ -150,15 +153,55 @@ MACHINES = {
         lanes=12, columns=20, groups=4, acc_bits=26, strip=16, code_words=1500, map_words=6000,
         weight_rows=9000, partial_sums=300, program_words=4000,
     ),
+    "line": Config(
+        lanes=1, columns=2, acc_bits=24, strip=6, code_words=9000, map_words=30000,
+        weight_rows=65000, partial_sums=64, program_words=16000, cell="folded",
+    ),
+    "flat": Config(
+        lanes=3, columns=5, acc_bits=26, strip=4, code_words=1000, map_words=12000,
+        weight_rows=30000, partial_sums=90, program_words=8000,
+    ),
+    "table": Config(
+        lanes=16, columns=3, groups=2, acc_bits=25, strip=9, code_words=1500, map_words=6000,
+        weight_rows=30000, partial_sums=150, program_words=4000, cell="table",
+    ),
+    "table8": Config(
+        lanes=8, columns=6, acc_bits=25, strip=16, code_words=1500, map_words=6000,
+        weight_rows=30000, partial_sums=300, program_words=4000, cell="table8",
+    ),
+    "mac": Config(
+        lanes=3, columns=4, acc_bits=24, strip=8, code_words=1500, map_words=6000,
+        weight_rows=30000, partial_sums=200, program_words=4000, cell="mac",
+    ),
 }
 """Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
-one group and many, code memories that hold a clip and others through which it passes."""
+one group and many, code memories that hold a clip and others through which it passes, and cells of
+every kind."""
 
 
 @pytest.fixture(scope="session")
 def machines() -> dict[str, Config]:
     """Return the machines that the tests run on."""
     return MACHINES
+
+
+@pytest.fixture(scope="session")
+def suited() -> Callable[[Network, Config], Network]:
+    """Give a network's codes 8 bits where a machine's lanes take whole codes: others it refuses."""
+
+    def suit(network: Network, config: Config) -> Network:
+        if config.act_bits == 1:
+            return network
+        layers, bits = [], network.layers[0].input_bits
+        for layer in network.layers:
+            end = layer.end
+            if isinstance(end, Requantise):
+                end = replace(end, bits=8)
+            layers.append(replace(layer, end=end, input_bits=bits))
+            bits = 1 if isinstance(end, Threshold) else 8
+        return replace(network, layers=tuple(layers))
+
+    return suit
 
 
 @pytest.fixture(scope="session")

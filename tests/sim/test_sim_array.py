@@ -38,7 +38,7 @@ def folders(tmp_path):
     return [tmp_path / "tiny", *(corners / name for name in corner_vectors(corners))]
 
 
-@pytest.mark.parametrize("machine", ["tiny", "odd"])
+@pytest.mark.parametrize("machine", ["tiny", "odd", "table"])
 def test_layers_of_bits_come_out_as_the_files_say(play, folders, machine):
     play(machine, folders)
 

@@ -8,23 +8,30 @@ import pytest
 from golden.random_networks import random_codes, random_network
 from golden.torch_engine import TorchEngine
 from golden.trace import compare
+from hw.accelerator import Accelerator
+from hw.emit import to_verilog
 from hw.estimate import estimate
 from hw.fit import FitError
 from hw.lower import lower
+from sim.collisions import spoiling
+from sim.engine import RtlEngine
 
 pytestmark = pytest.mark.cosim
 
-NETWORKS = {"tiny": 50, "odd": 50, "thin": 15, "seven": 40, "wide": 50}
-"""How many, by machine: together 205."""
+NETWORKS = {
+    "tiny": 35, "odd": 35, "thin": 10, "seven": 30, "wide": 35, "line": 8, "flat": 20, "table": 20,
+    "table8": 12, "mac": 12,
+}
+"""How many, by machine: together 217."""
 
 
-def fitting(config, count, seed):
+def fitting(config, count, seed, suited):
     """Draw `count` networks that fit; return them lowered without and with maps."""
     rng = np.random.default_rng(seed)
     found, refused = [], 0
     sizes = ("tiny", "small", "wide") if config.columns > 1 else ("tiny",)
     for size in cycle(sizes):
-        network = random_network(rng, size=size)
+        network = suited(random_network(rng, size=size), config)
         codes = random_codes(rng, network)
         try:
             pair = lower(network, config), lower(network, config, maps=True)
@@ -43,9 +50,23 @@ def test_two_hundred_are_drawn():
 
 
 @pytest.mark.parametrize("machine", NETWORKS)
-def test_bits_and_cycles_are_those_predicted(engines, machine):
-    engine = engines(machine)
-    found = fitting(engine.config, NETWORKS[machine], seed=len(machine))
+def test_bits_and_cycles_are_those_predicted(engines, machine, suited):
+    compared(engines(machine), NETWORKS[machine], len(machine), suited)
+
+
+@pytest.mark.parametrize("machine", ["line", "table"])
+def test_no_word_is_looked_at_that_is_written_while_it_is_read(machines, machine, suited):
+    """The same with memories that spoil such words: see `sim.collisions`."""
+    config = machines[machine]
+    with spoiling():
+        text = to_verilog(Accelerator(config))
+    assert text != to_verilog(Accelerator(config))
+    compared(RtlEngine(config, verilog=text), 8, 1, suited)
+
+
+def compared(engine, count, seed, suited):
+    """Play `count` networks, with maps and without; bits and cycles must be those predicted."""
+    found = fitting(engine.config, count, seed, suited)
     work = [(lowered, [codes]) for _, codes, pair in found for lowered in pair]
     traces = iter(engine.predict_lowered(work))
     for number, (network, codes, _) in enumerate(found):

@@ -42,8 +42,8 @@ def right() -> RtlEngine:
 def wrong(right) -> RtlEngine:
     """Return a machine whose thresholds compare the wrong way."""
     column_end = right.verilog.index("module \\column.end")
-    changed, count = re.subn(r"~ value\[", "value[", right.verilog[column_end:], count=1)
-    assert count == 1, "the column's end must take the inverted sign of its value"
+    changed, count = re.subn(r"~ total\[", "total[", right.verilog[column_end:], count=1)
+    assert count == 1, "the column's end must take the inverted sign of its total"
     return RtlEngine(right.config, verilog=right.verilog[:column_end] + changed)
 
 

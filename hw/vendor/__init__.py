@@ -1,0 +1,1 @@
+"""Carry chains written in the cells of one family of parts."""
