@@ -1,0 +1,1 @@
+"""What the hardware costs, measured: `bambino compare`, binary accumulates against multiplies."""
