@@ -58,7 +58,7 @@ class Ingest(wiring.Component):
                 "word": In(32),
                 "valid": In(1),
                 "ready": Out(1),
-                "full": Out(1),
+                "full": Out(1, init=1),
                 "received": Out(RING_BITS),
                 "w_en": Out(1),
                 "w_addr": Out(16),
@@ -76,7 +76,6 @@ class Ingest(wiring.Component):
         m.d.comb += [
             self.w_en.eq(write),
             self.w_data.eq(codes[:8]),
-            self.full.eq((words == 0) & (tail == 0)),
             self.ready.eq(~ahead_valid & ~self.full),
             following.eq(self.w_addr + 1),
         ]
@@ -90,7 +89,11 @@ class Ingest(wiring.Component):
         with m.If(ahead_valid & ((held == 0) | (held == 1) & write)):
             m.d.sync += [codes.eq(ahead), held.eq(ahead_count), ahead_valid.eq(0)]
         with m.If(self.valid & self.ready):
-            m.d.sync += [ahead.eq(self.word), ahead_valid.eq(1)]
+            m.d.sync += [
+                ahead.eq(self.word),
+                ahead_valid.eq(1),
+                self.full.eq((words == 0) | (words == 1) & (tail == 0)),
+            ]
             with m.If(words == 0):
                 m.d.sync += [ahead_count.eq(tail), tail.eq(0)]
             with m.Else():
@@ -102,6 +105,7 @@ class Ingest(wiring.Component):
                 size.eq(self.size),
                 held.eq(0),
                 ahead_valid.eq(0),
+                self.full.eq(0),
                 self.received.eq(0),
                 self.w_addr.eq(0),
             ]
