@@ -87,11 +87,11 @@ class ColumnEnd(wiring.Component):
             m.d.sync += bit.eq(hit)
 
         value = Signal(bits)
-        negative, beyond = Signal(), Signal()  # the code is limited: to 0, to its greatest
+        beyond = Signal()  # the code is limited to its greatest
         with m.If(self.step.load):
-            m.d.sync += [
-                value.eq(greatest), negative.eq(greatest[-1] & ~self.mode.raw), beyond.eq(0),
-            ]
+            m.d.sync += [value.eq(greatest), beyond.eq(0)]
+            with m.If(greatest[-1] & ~self.mode.raw):
+                m.d.sync += value.eq(0)
         with m.Elif(self.step.shift):
             m.d.sync += [
                 value.eq(value << 1),
@@ -100,7 +100,7 @@ class ColumnEnd(wiring.Component):
         with m.If(self.mode.bits):
             m.d.sync += self.serial.eq(bit)
         with m.Else():
-            m.d.sync += self.serial.eq(~negative & (beyond | value[-1]))
+            m.d.sync += self.serial.eq(beyond | value[-1])
         return m
 
 

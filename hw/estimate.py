@@ -246,7 +246,8 @@ class _Clock:
                     length = self._length(stage, each, groups)
                     if ends:
                         length, free = self._last_pass(stage, each, groups, now, free)
-                    begin = max(now + length, begin + self._rows(last=ends)) + self.settle
+                    loaded = begin + self._rows(last=ends) - 1
+                    begin = max(now + length, loaded) + self.settle
                     last = now + length + 1
             left -= groups
         return last - 1 + self.drain + stage.steps

@@ -24,7 +24,8 @@ class Loader(wiring.Component):
     takes several cycles (a table), they have to wait for the last cell.
 
     **Timing**: a pass ends with `done`; the first row is read `settle` cycles later, or `settle`
-    cycles after the last row of the tile before. `ready` rises `lead` cycles after the first row.
+    cycles after the last row of the tile before, if the pass has ended by then. `ready` rises
+    `lead` cycles after the first row.
 
     ==================================== ==================================
     cycle                                row
@@ -137,11 +138,11 @@ class Loader(wiring.Component):
                 m.d.sync += [count.eq(count + 1), at.eq(at + 1)]
                 with m.If(count == config.parameter_rows - 1):
                     m.next = "DONE"
-            with m.State("DONE"), m.If(self.done | ended):
+            with m.State("DONE"), m.If(ended):
                 m.d.sync += [
                     passes.eq(passes - 1),
                     in_plane.eq(in_plane - 1),
-                    count.eq(settle(config) - 2),
+                    count.eq(settle(config) - 3),
                 ]
                 m.next = "SETTLE"
                 with m.If(in_plane == 1):

@@ -174,7 +174,7 @@ def cycles(jobs):
                     },
                 )
                 pixel += 1
-            begin = max(pixel - 1 - ENTRY_DELAY, reads) + settle(config)
+            begin = max(pixel - 1 - ENTRY_DELAY, reads - 1) + settle(config)
     for cycle, names in steps.items():
         inputs.setdefault(cycle, {})["step"] = dict.fromkeys(names, 1)
     rows += [{} for _ in range(max(inputs) + config.columns + 2 - len(rows))]

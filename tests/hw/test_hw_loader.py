@@ -109,7 +109,7 @@ def test_tiles_come_in_the_order_of_their_use_and_as_early_as_said(play, config,
             done = take + int(rng.choice([1, 1, 3, tile_cycles(config) + 20]))
             ready |= set(range(since, take + 1))
             given[take], given[done] = {"take": 1}, {"done": 1}
-            begin = max(done, cycle) + settle(config)
+            begin = max(done, cycle - 1) + settle(config)  # the last row is at cycle - 1
         rows = [
             {**given.get(t, {}), "layer": entry["fields"], "run": {"blocks": entry["blocks"]}}
             for t in range(begin + 10)
