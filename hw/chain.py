@@ -70,10 +70,14 @@ class Chain(wiring.Component):
         config = self.config
         cell_class = config.cell_class
         writes = [Signal(name=f"write_{c}") for c in range(config.cells)]
-        is_weight = self.load.read & ~self.load.param
+        load, weight = self.load, self.weight
+        if is_scaled(config):
+            load, weight = Signal.like(load), Signal(signed(cell_class.data_bits))
+            m.d.sync += [load.eq(self.load), weight.eq(self.weight << self.load.scale)]
+        is_weight = load.read & ~load.param
         if cell_class.entries == 1:
-            data, addr = self.weight, 0
-            m.d.comb += writes[0].eq(is_weight & self.load.first)
+            data, addr = weight, 0
+            m.d.comb += writes[0].eq(is_weight & load.first)
             for above, below in zip(writes, writes[1:], strict=False):
                 m.d.sync += below.eq(above)
         else:
@@ -81,14 +85,12 @@ class Chain(wiring.Component):
             addr = Signal(range(cell_class.entries))
             m.d.comb += [
                 fill.step.eq(is_weight),
-                fill.subtract.eq(self.load.subtract),
-                fill.weight.eq(
-                    self.weight << self.load.scale if cell_class.lanes == 1 else self.weight,
-                ),
+                fill.subtract.eq(load.subtract),
+                fill.weight.eq(weight),
             ]
-            m.d.sync += addr.eq(self.load.entry)
-            with m.If(self.load.next):
-                m.d.sync += writes[0].eq(self.load.first)
+            m.d.sync += addr.eq(load.entry)
+            with m.If(load.next):
+                m.d.sync += writes[0].eq(load.first)
                 for above, below in zip(writes, writes[1:], strict=False):
                     m.d.sync += below.eq(above)
             data = fill.sum
@@ -124,4 +126,11 @@ def chain_latency(config: Config) -> int:
 
 def chain_load_delay(config: Config) -> int:
     """Cycles from a row at the chain to its weight in the first cell."""
-    return 0 if config.cell_class.entries == 1 else Fill.latency
+    if config.cell_class.entries == 1:
+        return 0
+    return Fill.latency + is_scaled(config)
+
+
+def is_scaled(config: Config) -> bool:
+    """Whether the chain's tables hold multiples of one weight."""
+    return config.cell_class.entries > 1 and config.cell_class.lanes == 1
