@@ -93,6 +93,15 @@ def test_what_failed_is_tried_again(tools):
     assert not measure(GATED)[1]
 
 
+@pytest.fixture
+def heeded():
+    """Interruptions are heeded, also where the shell started the tests with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_an_interruption_ends_the_tools_and_leaves_nothing_half_made(tools):
     measure(TABLE)
     tools.hang()
