@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arbiter import Arbiter
 from hw.array import Array, token_delay
+from hw.code_memory import CodeMemory
 from hw.column import end_delay
 from hw.commander import Commander
 from hw.config import Config
@@ -64,9 +65,7 @@ class Accelerator(wiring.Component):
         config = self.config
         commander = m.submodules.commander = Commander(config, identity=identity(config))
         ingest = m.submodules.ingest = Ingest()
-        code_memory = m.submodules.code_memory = Memory(
-            shape=8, depth=config.code_words, init=[], attrs={"no_rw_check": 1},
-        )
+        code_memory = m.submodules.code_memory = CodeMemory(config)
         program = m.submodules.program = Memory(
             shape=32, depth=config.program_words, init=[], attrs={"no_rw_check": 1},
         )
@@ -89,7 +88,6 @@ class Accelerator(wiring.Component):
         connect(m, reader.o, arbiter.second)
         connect(m, arbiter.o, flipped(self.o))
 
-        code_r, code_w = code_memory.read_port(), code_memory.write_port()
         program_r, program_w = program.read_port(), program.write_port()
         cycles, counting = Signal(32), Signal()
         with m.If(sequencer.start):
@@ -110,9 +108,9 @@ class Accelerator(wiring.Component):
             ingest.limit.eq(sequencer.limit),
             ingest.word.eq(commander.codes),
             ingest.valid.eq(commander.codes_valid),
-            code_w.en.eq(ingest.w_en),
-            code_w.addr.eq(ingest.w_addr),
-            code_w.data.eq(ingest.w_data),
+            code_memory.w_en.eq(ingest.w_en),
+            code_memory.w_addr.eq(ingest.w_addr),
+            code_memory.w_data.eq(ingest.w_data),
             sequencer.start.eq(commander.start),
             sequencer.start_addr.eq(commander.start_addr),
             sequencer.received.eq(ingest.received),
@@ -138,8 +136,8 @@ class Accelerator(wiring.Component):
             walker.entry_valid.eq(pass_fetch.valid),
             walker.entry.eq(pass_fetch.entry),
             walker.tile_ready.eq(loader.ready),
-            code_r.en.eq(walker.r_en),
-            code_r.addr.eq(walker.r_addr),
+            code_memory.r_en.eq(walker.r_en),
+            *(to.eq(at) for to, at in zip(code_memory.r_addr, walker.r_codes, strict=True)),
             map_memory.r_en.eq(Mux(sequencer.running, walker.r_en, reader.r_en)),
             map_memory.r_addr.eq(Mux(sequencer.running, walker.r_addr, reader.r_addr)),
             window.read.eq(walker.w_read),
@@ -148,7 +146,8 @@ class Accelerator(wiring.Component):
             window.codes.eq(sequencer.layer.codes),
             window.in_turn.eq(sequencer.layer.pooled),
             window.word.eq(map_memory.r_data),
-            window.code.eq(code_r.data),
+            window.bank.eq(walker.w_bank),
+            *(to.eq(at) for to, at in zip(window.code, code_memory.r_data, strict=True)),
             array.acts.eq(window.acts),
             array.token.eq(walker.token),
             array.load.eq(loader.load),

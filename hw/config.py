@@ -17,6 +17,12 @@ GREATEST = {  # field widths of the program, see `hw.program`
 }
 
 
+MOST_TAPS = 8
+"""Taps along the bands that a pass over codes holds at most, by the program's `warm`."""
+
+CODE_RINGS = tuple(1 << bits for bits in range(3, 16))
+"""Sizes of the ring of codes where several frames are read at once: it wraps by itself."""
+
 MOST_PADDING = 31
 """Frames of padding that a layer may have on either side."""
 
@@ -40,6 +46,9 @@ class Config:
         Lane groups whose column sums may be shifted before they meet: so many bit-planes of a
         code stand side by side, each with ``lanes / groups`` taps; 1 to 8, and 1 where a lane
         takes a whole code.
+    code_frames
+        Neighbouring frames of codes that are read at once, 1 to 4: the lanes of a group are
+        shared among them. With more than one, `code_words` is a power of two, 8 to 32768.
     acc_bits
         Width of a partial sum, of a sum and of a raw result, 9 to 32 bits; whole activations.
     strip
@@ -63,6 +72,7 @@ class Config:
     lanes: int
     columns: int
     groups: int = 1
+    code_frames: int = 1
     acc_bits: int = 24
     strip: int = 16
     code_words: int = 4096
@@ -84,6 +94,7 @@ class Config:
         for name, least, greatest in (
             ("lanes", 1, 1024),
             ("groups", 1, 8),
+            ("code_frames", 1, 4),
             ("acc_bits", 9, 32),
             ("strip", 1, 1 << 15),
             *((name, 1, greatest) for name, greatest in GREATEST.items()),
@@ -106,6 +117,16 @@ class Config:
             in_range = False
         if in_range and self.act_bits > 1 and self.groups > 1:
             broken.append(f"groups must be 1 with {self.cell} cells, not {self.groups}")
+        if in_range and self.code_frames > self.group_lanes:
+            broken.append(
+                f"code_frames must be at most {self.group_lanes}, the lanes of a group, not"
+                f" {self.code_frames}",
+            )
+        if in_range and self.code_frames > 1 and self.code_words not in CODE_RINGS:
+            broken.append(
+                f"code_words must be a power of two from {CODE_RINGS[0]} to {CODE_RINGS[-1]} with"
+                f" {self.code_frames} code_frames, not {self.code_words}",
+            )
         if in_range and self.acc_bits % self.act_bits:
             broken.append(
                 f"acc_bits must be a multiple of {self.act_bits} with {self.cell} cells, not"
@@ -128,6 +149,16 @@ class Config:
     def group_lanes(self) -> int:
         """Lanes of one group."""
         return self.lanes // self.groups
+
+    @cached_property
+    def code_taps(self) -> int:
+        """Taps along the bands that a lane group holds of each frame of codes."""
+        return min(self.group_lanes // self.code_frames, MOST_TAPS)
+
+    @cached_property
+    def code_banks(self) -> int:
+        """Banks of the code memory, a power of two: codes read at once stand in different ones."""
+        return 1 << bits_for(self.code_frames - 1)
 
     @cached_property
     def cell_class(self) -> type[Cell]:

@@ -10,7 +10,7 @@ from typing import Any
 from golden.network import Network
 from hw.array import token_delay
 from hw.column import end_delay
-from hw.config import GREATEST, Config
+from hw.config import CODE_RINGS, GREATEST, Config
 from hw.fit import FitError
 from hw.loader import lead, parameter_wait, settle, tile_cycles
 from hw.lower import program_words
@@ -159,7 +159,7 @@ def _boundless(config: Config) -> Config:
     """Return `config` with the largest memories that a program can address."""
     return replace(
         config,
-        code_words=GREATEST["code_words"],
+        code_words=GREATEST["code_words"] if config.code_frames == 1 else CODE_RINGS[-1],
         map_words=GREATEST["map_words"],
         weight_rows=GREATEST["weight_rows"],
         partial_sums=GREATEST["partial_sums"],

@@ -8,16 +8,21 @@ from hw.config import Config
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ring:
-    """A map's place: so many frames from `base` on; frame f stands in slot ``f mod frames``."""
+    """A map's place: so many frames from `base` on; frame f stands in slot ``f mod frames``.
+
+    With `spare` words behind the last slot the frames do not come back to the same slots, but run
+    round the whole ring, one behind the other.
+    """
 
     base: int
     frames: int
     frame_words: int
+    spare: int = 0
 
     @property
     def size(self) -> int:
         """Words of the ring."""
-        return self.frames * self.frame_words
+        return self.frames * self.frame_words + self.spare
 
     @property
     def end(self) -> int:
@@ -26,7 +31,7 @@ class Ring:
 
     def at(self, frame: int) -> int:
         """First word of `frame`."""
-        return self.base + frame % self.frames * self.frame_words
+        return self.base + frame * self.frame_words % self.size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,10 +53,12 @@ class Lowered:
         Both are answered OK, besides the packets that `decode` takes.
         """
         self.schedule.network.check_codes(codes)
-        order = np.ascontiguousarray(codes.transpose(2, 1, 0)).ravel()
+        ring, frames = self.schedule.rings[0], codes.shape[2]
+        order = np.zeros((frames, ring.frame_words), np.uint8)
+        order[:, : codes[..., 0].size] = codes.transpose(2, 1, 0).reshape(frames, -1)
         padded = np.zeros(-(-order.size // 4) * 4, np.uint8)
-        padded[: order.size] = order
-        start = np.array([0, order.size, self.schedule.rings[0].size], np.uint32)
+        padded[: order.size] = order.ravel()
+        start = np.array([0, order.size, ring.size], np.uint32)
         return [_packet(Command.START, [], start), _packet(Command.CODES, [], padded.view("<u4"))]
 
     def reply_count(self) -> int:
@@ -245,4 +247,5 @@ def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
         blocks=blocks,
         last_groups=run.groups - (blocks - 1) * stage.block_groups,
         out_start=out.at(run.written[0]),
+        frame_words=stage.frame_words,
     )

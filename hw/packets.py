@@ -31,7 +31,7 @@ class Command(IntEnum):
     PROGRAM = 2  # address, program words
     WEIGHTS = 3  # first row, then rows of one byte per column, four bytes a word
     START = 4  # program address, number of codes, size of the code ring
-    CODES = 5  # four codes a word
+    CODES = 5  # four codes a word, frames filled up as `hw.plan.Stage.frame_words` says
 
 
 class Reply(IntEnum):

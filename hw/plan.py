@@ -7,6 +7,7 @@ layer that takes the maximum of the pieces.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,12 @@ GROWTH = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pass:
-    """One tap (or several along the bands) of some input channels: what one tile holds.
+    """One tap of some input channels, or several taps of one: what one tile holds.
 
     Parameters
     ----------
     frame
-        Tap along the frames.
+        Tap along the frames, the first where several stand side by side.
     band
         First band read for the first output band; negative in the padding.
     offset
@@ -152,8 +153,13 @@ class Stage:
 
     @cached_property
     def frame_words(self) -> int:
-        """Words of one input frame."""
-        return self.pixel_words * self.shape[1]
+        """Words of one input frame.
+
+        Where several frames of codes are read at once, so many that a code and its neighbours in
+        the next frames stand in neighbouring banks.
+        """
+        words = self.pixel_words * self.shape[1]
+        return words + (1 - words) % self.config.code_banks if self.from_codes else words
 
     @cached_property
     def frame_inc(self) -> int:
@@ -180,22 +186,23 @@ class Stage:
         )
 
     def _code_passes(self) -> list[Pass]:
-        """Several planes side by side; as many taps along the bands as a group has lanes."""
+        """Several planes side by side; as many taps along the bands and frames as go in a group."""
         config, layer = self.config, self.layer
         (height, width), channels = layer.kernel, self.shape[0]
-        slots = min(config.group_lanes, 8)
+        slots = config.code_taps
         passes = []
         words = -(-layer.input_bits // (config.groups * config.act_bits))
         for word in reversed(range(words)):
             begins = word < words - 1
-            for frame in range(width):
+            for frame in range(0, width, config.code_frames):
+                frames = range(frame, min(frame + config.code_frames, width))
                 for channel in range(channels):
                     for first in range(0, height, slots):
                         taps = min(slots, height - first)
                         inputs = np.full((config.lanes, 3), -1, np.int64)
-                        for k in range(taps):
-                            at = (channel, first + taps - 1 - k, frame)
-                            inputs[k :: config.group_lanes] = at
+                        for (j, each), k in product(enumerate(frames), range(taps)):
+                            at = (channel, first + taps - 1 - k, each)
+                            inputs[j * slots + k :: config.group_lanes] = at
                         band = first - layer.padding[0]
                         passes.append(
                             Pass(

@@ -44,7 +44,7 @@ RUN = data.StructLayout(
         "blocks": 16,
         "last_groups": 16,  # groups of frames of the last block
         "out_start": 16,  # where the first output pixel goes
-        "_1": 16,
+        "frame_words": 16,  # words from frame to frame of the ring
     },
 )
 

@@ -208,7 +208,10 @@ def _ring(stage: Stage, needed: int, base: int) -> Ring:
     if stage.from_codes:
         room = min(stage.config.code_words, REACH - 1) // stage.frame_words
         frames = max(frames, min(room, stage.shape[2]))
-    return Ring(base=base, frames=frames, frame_words=stage.frame_words)
+    spare = 0
+    if stage.from_codes and stage.config.code_frames > 1:  # all of the memory is the ring
+        spare = max(0, stage.config.code_words - frames * stage.frame_words)
+    return Ring(base=base, frames=frames, frame_words=stage.frame_words, spare=spare)
 
 
 def _steps(

@@ -1,6 +1,6 @@
 """The walker: streams a block's pixels past each tile, and says what to do with every sum."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,10 +64,14 @@ class Walker(wiring.Component):
         Read the layer's input.
     r_addr : Out(16)
         Word to read.
+    r_codes : Out(16).array(code_frames)
+        The same word of as many neighbouring frames of codes, this one first.
     w_read : Out(1)
         A word is at the window.
-    w_inside : Out(1)
-        It lies within the map.
+    w_inside : Out(code_frames)
+        Those of its frame and of the neighbouring ones that lie within the map.
+    w_bank : Out(range(code_banks))
+        Bank of the first code.
     w_plane : Out(3)
         Bit-plane of the first group.
     token : Out(sum_token(config))
@@ -90,8 +94,10 @@ class Walker(wiring.Component):
                 "done": Out(1),
                 "r_en": Out(1),
                 "r_addr": Out(16),
+                "r_codes": Out(16).array(config.code_frames),
                 "w_read": Out(1),
-                "w_inside": Out(1),
+                "w_inside": Out(config.code_frames),
+                "w_bank": Out(range(config.code_banks)),
                 "w_plane": Out(3),
                 "token": Out(sum_token(config)),
                 "ends": Out(ENDS),
@@ -249,8 +255,22 @@ class Walker(wiring.Component):
         s1, s2, s3, s4, s5, s6 = (Signal(step.shape(), name=f"s{i}_step") for i in range(1, 7))
         s2_row, s1_offset, s2_offset = (Signal(width) for _ in range(3))
         s1_frame, s1_band = Signal(signed(17)), Signal(signed(12))
-        s2_inside, s3_inside, s4_inside = Signal(), Signal(), Signal()
+        code_frames = self.config.code_frames
+        s2_inside, s3_inside, s4_inside = (Signal(code_frames) for _ in range(3))
         s1_sum = Signal(width + 1)
+
+        # The neighbouring frames: their ends, and how far on they stand, constant through a run.
+        limits, ahead = [layer.frames], [Const(0)]
+        s2_neighbours = [Signal(width, name=f"s2_neighbour_{k}") for k in range(1, code_frames)]
+        for k, neighbour in enumerate(s2_neighbours, start=1):
+            limits.append(Signal(signed(17), name=f"limit_{k}"))
+            ahead.append(Signal(width, name=f"ahead_{k}"))
+            m.d.sync += [
+                limits[k].eq(layer.frames - k),
+                ahead[k].eq(ahead[k - 1] + self.run.frame_words),
+                neighbour.eq(s1_offset + ahead[k]),
+            ]
+
         m.d.sync += [
             s1.eq(step),
             s1_sum.eq(start + Mux(second, offsets[1], offsets[0])),
@@ -261,13 +281,18 @@ class Walker(wiring.Component):
             s2_row.eq(_wrap(m, s1_sum, ring_size, "row")),
             s2_offset.eq(s1_offset),
             s2_inside.eq(
-                (s1_frame >= 0)
-                & (s1_frame < layer.frames)
-                & (s1_band >= 0)
-                & (s1_band < layer.bands),
+                Cat(
+                    (s1_frame >= -k)
+                    & (s1_frame < frames)
+                    & (s1_band >= 0)
+                    & (s1_band < layer.bands)
+                    for k, frames in enumerate(limits)
+                ),
             ),
             s3.eq(s2),
             self.r_addr.eq(s2_row + s2_offset),
+            *(self.r_codes[k].eq(s2_row + at_k) for k, at_k in enumerate(s2_neighbours, start=1)),
+            self.w_bank.eq(self.r_addr[: len(self.w_bank)]),
             s3_inside.eq(s2_inside),
             s4.eq(s3),
             s4_inside.eq(s3_inside),
@@ -276,6 +301,7 @@ class Walker(wiring.Component):
         ]
         m.d.comb += [
             self.r_en.eq(s3.read),
+            self.r_codes[0].eq(self.r_addr),
             self.w_read.eq(s4.read),
             self.w_inside.eq(s4_inside),
             self.w_plane.eq(s4.plane),

@@ -17,6 +17,20 @@ RULES = [
     ({"columns": -1}, "columns must be from 1 to 1024, not -1"),
     ({"groups": 0}, "groups must be from 1 to 8, not 0"),
     ({"groups": 9, "lanes": 9}, "groups must be from 1 to 8, not 9"),
+    ({"code_frames": 0}, "code_frames must be from 1 to 4, not 0"),
+    ({"code_frames": 5, "lanes": 16}, "code_frames must be from 1 to 4, not 5"),
+    (
+        {"code_frames": 3, "lanes": 4},
+        "code_frames must be at most 2, the lanes of a group, not 3",
+    ),
+    (
+        {"code_frames": 2, "code_words": 96},
+        "code_words must be a power of two from 8 to 32768 with 2 code_frames, not 96",
+    ),
+    (
+        {"code_frames": 2, "code_words": 65536},
+        "code_words must be a power of two from 8 to 32768 with 2 code_frames, not 65536",
+    ),
     ({"acc_bits": 8}, "acc_bits must be from 9 to 32, not 8"),
     ({"acc_bits": 33}, "acc_bits must be from 9 to 32, not 33"),
     ({"strip": 0}, "strip must be from 1 to 32768, not 0"),
@@ -106,6 +120,16 @@ def test_derived_numbers(lanes, columns, groups):
     assert config.row_chunks * columns == config.row_bits
     assert config.parameter_rows * 8 >= config.acc_bits + 1
     assert (config.cells, config.word_bits) == (lanes, lanes)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "groups", "frames", "taps", "banks"),
+    [(8, 2, 1, 4, 1), (40, 1, 1, 8, 1), (9, 1, 3, 3, 4), (32, 1, 3, 8, 4), (10, 2, 2, 2, 2),
+     (7, 1, 4, 1, 4)],
+)
+def test_frames_share_the_lanes_of_a_group(lanes, groups, frames, taps, banks):
+    config = Config(lanes=lanes, columns=1, groups=groups, code_frames=frames)
+    assert (config.code_taps, config.code_banks) == (taps, banks)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -20,6 +20,7 @@ from hw.cell_kinds import CELLS
 from hw.cells.cell import Cell
 from hw.chain import Chain
 from hw.code_end import CodeEnd
+from hw.code_memory import CodeMemory
 from hw.column import Column
 from hw.column_end import ColumnEnd
 from hw.commander import Commander
@@ -46,14 +47,15 @@ CONFIGS = [
     Config(lanes=16, columns=40, groups=8, acc_bits=32),
     Config(lanes=8, columns=3, groups=2, acc_bits=20, cell="table"),
     Config(lanes=3, columns=2, acc_bits=24, cell="mac"),
+    Config(lanes=10, columns=2, acc_bits=24, cell="mac", code_frames=3),
 ]
 
 KINDS = {
     kind.__name__: kind
     for kind in (
         Accelerator, Accumulator, Arbiter, Array, BareArray, BareColumn, Cell, Chain, CodeEnd,
-        Column, ColumnEnd, Commander, DoublingSum, EndSteps, Fill, Ingest, Loader, MapMemory,
-        PassFetch, Reader, Sequencer, Walker, Window, Writer,
+        CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, Fill, Ingest, Loader,
+        MapMemory, PassFetch, Reader, Sequencer, Walker, Window, Writer,
     )
 }
 
@@ -132,6 +134,7 @@ def test_ports_are_documented_as_they_are(kind, config, used):
         "range": range, "In": wiring.In, "Out": wiring.Out, "config": config,
         "lanes": config.lanes, "columns": config.columns, "groups": config.groups,
         "acc_bits": config.acc_bits, "row_chunks": config.row_chunks, "i_bits": 9,
+        "code_frames": config.code_frames, "code_banks": config.code_banks,
         "sum_bits": 10, "bits": 10, "array_sum_bits": config.array_sum_bits,
         "word_bits": config.word_bits,
     }

@@ -25,6 +25,10 @@ MACHINES = {
         lanes=40, columns=7, groups=8, acc_bits=29, strip=5, code_words=4096, map_words=16384,
         weight_rows=16384, partial_sums=60, program_words=16384,
     ),
+    "three": Config(
+        lanes=12, columns=5, groups=2, acc_bits=32, strip=3, code_words=4096, map_words=16384,
+        weight_rows=16384, partial_sums=60, program_words=16384, code_frames=3,
+    ),
 }
 
 
@@ -140,6 +144,23 @@ def test_clip_packets_bring_codes_frame_by_frame_bands_ascending(seed):
     sent = stream[1:].astype("<u4").view(np.uint8)
     assert sent[: codes.size].tolist() == due
     assert not sent[codes.size :].any()
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8])
+def test_frames_are_filled_up_where_several_are_read_at_once(seed):
+    network = random_network(np.random.default_rng(seed))
+    lowered = lower(network, MACHINES["three"])
+    codes = random_codes(np.random.default_rng(seed), network)
+    start, stream = lowered.clip_packets(codes)
+    channels, bands, frames = codes.shape
+    words = lowered.schedule.rings[0].frame_words
+    assert words % 4 == 1
+    assert words - 4 < channels * bands <= words
+    assert start.tolist() == [header(Command.START, 3), 0, frames * words, 4096]
+    assert stream[0] == header(Command.CODES, -(-frames * words // 4))
+    sent = stream[1:].astype("<u4").view(np.uint8)[: frames * words].reshape(frames, words)
+    assert (sent[:, : channels * bands] == codes.T.reshape(frames, -1)).all()
+    assert not sent[:, channels * bands :].any()
 
 
 def test_codes_that_the_network_does_not_take_are_refused():

@@ -1,6 +1,7 @@
 """The plan: every tap in one lane of one pass, every channel in one place."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,15 @@ MACHINES["5x3-mac"] = Config(
     lanes=5, columns=3, acc_bits=32, cell="mac", partial_sums=1024, map_words=32768,
     code_words=65536, weight_rows=65536,
 )
+MACHINES |= {
+    f"{lanes}-lanes-{frames}-frames": Config(
+        lanes=lanes, columns=3, groups=groups, acc_bits=32, cell=cell, partial_sums=1024,
+        map_words=32768, code_words=32768, weight_rows=65536, code_frames=frames,
+    )
+    for lanes, groups, frames, cell in (
+        (10, 1, 3, "mac"), (8, 4, 2, "gated"), (40, 2, 4, "table"), (3, 1, 3, "gated"),
+    )
+}
 
 
 def planes_of(stage):
@@ -93,8 +103,10 @@ def test_every_lane_sees_the_pixel_of_its_tap(config, stages):
             for lane, (channel, kh, kw) in enumerate(each.inputs.tolist()):
                 if channel < 0:
                     continue
-                assert kw == each.frame
-                back = lane % config.group_lanes if stage.from_codes else 0
+                slot = lane % config.group_lanes if stage.from_codes else 0
+                neighbour, back = divmod(slot, config.code_taps)
+                assert neighbour < config.code_frames
+                assert kw == each.frame + neighbour
                 step = 1 if stage.from_codes else stride
                 for out_band in (0, stage.bands - 1):
                     read = each.warm + out_band * (stride if stage.from_codes else 1)
@@ -145,6 +157,30 @@ def test_every_channel_has_its_own_place(config, channels, planes):
     assert words == set(range(form.pixel_words))
 
 
+def test_neighbouring_frames_of_codes_stand_in_neighbouring_banks(config, stages):
+    for stage in stages(config, 10):
+        words = stage.frame_words - stage.pixel_words * stage.shape[1]
+        assert 0 <= words < (config.code_banks if stage.from_codes else 1)
+        if stage.from_codes:
+            assert (stage.frame_words - 1) % config.code_banks == 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "code_frames", "firsts"),
+    [((3, 3), 1, [0, 1, 2]), ((3, 3), 3, [0]), ((3, 5), 3, [0, 3]), ((4, 4), 3, [0, 0, 3, 3])],
+)
+def test_a_pass_holds_the_taps_of_as_many_frames_as_are_read(kernel, code_frames, firsts):
+    """Nine lanes hold nine taps; of four bands only three go beside each other."""
+    config = Config(
+        lanes=9, columns=4, acc_bits=32, cell="mac", code_frames=code_frames, code_words=1024,
+    )
+    if code_frames == 1:
+        config = replace(config, lanes=3)
+    one = layer(bits(), weights=np.ones((4, 1, *kernel), np.int8), input_bits=8)
+    passes = stage(config, one, shape=(1, 9, 11), from_codes=True).passes
+    assert [each.frame for each in passes] == firsts
+
+
 @pytest.mark.parametrize(("base", "frames", "words"), [(0, 1, 1), (7, 3, 10), (100, 8, 3)])
 def test_a_ring_brings_frames_round(base, frames, words):
     ring = Ring(base=base, frames=frames, frame_words=words)
@@ -154,6 +190,19 @@ def test_a_ring_brings_frames_round(base, frames, words):
         assert ring.at(frame) == ring.at(frame + frames)
         assert (ring.at(frame) - base) % words == 0
     assert len({ring.at(frame) for frame in range(frames)}) == frames
+
+
+@pytest.mark.parametrize(("frames", "words", "spare"), [(3, 9, 5), (2, 5, 6), (7, 9, 1)])
+def test_a_ring_with_spare_words_is_run_round(frames, words, spare):
+    """So many frames stand in it at once, wherever they begin, also before the first."""
+    ring = Ring(base=0, frames=frames, frame_words=words, spare=spare)
+    assert ring.size == ring.end == frames * words + spare
+    for first in range(-3 * frames, 3 * frames):
+        held = {
+            (ring.at(first + k) + word) % ring.size for k in range(frames) for word in range(words)
+        }
+        assert len(held) == frames * words
+        assert ring.at(first + 1) == (ring.at(first) + words) % ring.size
 
 
 def layer(end, **changes):

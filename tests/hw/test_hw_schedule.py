@@ -16,13 +16,16 @@ from hw.schedule import schedule
 
 def random_config(rng):
     groups = int(rng.choice([1, 1, 2, 3, 5, 8]))
+    group_lanes = int(rng.integers(1, 7))
+    code_frames = min(group_lanes, int(rng.choice([1, 1, 1, 2, 3, 4])))
     return Config(
-        lanes=groups * int(rng.integers(1, 7)),
+        lanes=groups * group_lanes,
         columns=int(rng.choice([1, 2, 3, 5, 8, 13])),
         groups=groups,
         acc_bits=32,
         strip=int(rng.choice([1, 2, 3, 5, 8, 16])),
-        code_words=int(rng.choice([40, 100, 400, 2000])),
+        code_frames=code_frames,
+        code_words=int(rng.choice([40, 100, 400, 2000] if code_frames == 1 else [64, 512, 2048])),
         map_words=int(rng.choice([256, 1024, 4096])) * 16,
         weight_rows=65536,
         partial_sums=int(rng.choice([12, 20, 40, 300])),
@@ -187,6 +190,8 @@ def test_rings_do_not_overlap_and_are_as_long_as_any_step():
         assert rings[0].base == 0
         assert rings[-1].end == plan.map_words <= config.map_words
         assert plan.rings[0].size <= config.code_words
+        if config.code_frames > 1:  # it wraps by itself
+            assert plan.rings[0].size == config.code_words
         for stage, ring in zip(plan.stages, plan.rings, strict=False):
             # The walker brings an address back by one ring, so no step may go further than that.
             assert max(stage.frame_inc, stage.layer.kernel[1]) <= ring.frames

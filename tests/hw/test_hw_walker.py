@@ -19,13 +19,20 @@ MACHINES = {
     )
     for lanes, columns, groups, strip in ((4, 3, 1, 3), (6, 2, 3, 9), (16, 5, 8, 4))
 }
+MACHINES |= {
+    f"{frames}-frames": Config(
+        lanes=8, columns=3, groups=2, acc_bits=32, strip=3, partial_sums=14, code_frames=frames,
+        code_words=256,
+    )
+    for frames in (2, 3, 4)
+}
 
 
 def walk(plan, run, ready):
     """What the walker does in which cycle after `go`, from the geometry of the plan.
 
     Yields ``(cycle, pass number or None, read or None)``: the take of a pass, or a read with its
-    address, whether it is inside, its bit-plane, its token and what ends with it.
+    address in each frame, whether it is inside, its bit-plane, its token and what ends with it.
     """
     stage, ring = plan.stages[run.stage], plan.rings[run.stage]
     codes, stride, pooled = stage.from_codes, stage.layer.stride, stage.pooled
@@ -50,9 +57,17 @@ def walk(plan, run, ready):
                         read, turn = divmod(i, turns)
                         frame = first + turn * stride[1] + each.frame
                         band = each.band + read * band_inc
-                        inside = 0 <= frame < stage.shape[2] and 0 <= band < stage.shape[1]
-                        address = ring.at(frame) + each.offset
-                        address += (band - each.band) * stage.pixel_words
+                        inside = [
+                            0 <= frame + k < stage.shape[2] and 0 <= band < stage.shape[1]
+                            for k in range(plan.config.code_frames)
+                        ]
+                        address = [
+                            ring.at(frame + k) + each.offset
+                            + (band - each.band) * stage.pixel_words
+                            for k in range(plan.config.code_frames if codes else 1)
+                        ]
+                        if ring.spare:  # a frame runs round the ring's end
+                            address = [at % ring.size for at in address]
                         valid = read >= each.warm and (read - each.warm) % every == 0
                         out_band = (read - each.warm) // every
                         of_window = out_band % 2 * 2 + turn if pooled else 0
@@ -111,7 +126,8 @@ def runs(small_networks, config, listing):
 
 
 def run_fields(entry):
-    return {n: entry[n] for n in ("start", "frame", "blocks", "last_groups", "out_start")}
+    names = ("start", "frame", "blocks", "last_groups", "out_start", "frame_words")
+    return {name: entry[name] for name in names}
 
 
 def test_the_runs_are_of_every_kind(small_networks, listing):
@@ -135,6 +151,7 @@ def test_the_runs_are_of_every_kind(small_networks, listing):
 def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, config, readiness):
     rng = np.random.default_rng(7)
     for plan, run, entry in runs:
+        codes = entry["fields"]["codes"]
         ready = (rng.random(99999) < readiness).astype(int)
         events = list(walk(plan, run, ready))
         span = events[-1][0] + ENTRY_DELAY + 2
@@ -160,8 +177,10 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
         seen = play(
             Walker(config),
             rows,
-            ["take", "done", "r_en", "r_addr", "w_read", "w_inside", "w_plane", "token", "ends"],
+            ["take", "done", "r_en", "r_addr", "w_read", "w_inside", "w_plane", "w_bank", "token",
+             "ends", *(f"r_codes.{k}" for k in range(config.code_frames))],
         )
+        whole = config.code_words if plan.rings[run.stage].spare else 1 << 16
         following = [*events[1:], (0, 0, None)]
         done = {
             cycle for (cycle, number, _), (_, then, _) in zip(events, following, strict=True)
@@ -174,13 +193,18 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
             if t >= READ_DELAY:
                 read = reads.get(t - READ_DELAY)
                 assert seen[t]["r_en"] == (read is not None), t
-                if read is not None and read[1]:
-                    assert seen[t]["r_addr"] == read[0], t
+                for k, at in enumerate(read[0] if read is not None else ()):
+                    if read[1][k]:
+                        assert seen[t][f"r_codes.{k}"] % whole == at, t
+                        assert k > 0 or seen[t]["r_addr"] % whole == at, t
             if t > READ_DELAY:
                 read = reads.get(t - READ_DELAY - 1)
                 assert seen[t]["w_read"] == (read is not None)
                 if read is not None:
-                    assert (seen[t]["w_inside"], seen[t]["w_plane"]) == read[1:3]
+                    inside = sum(each << k for k, each in enumerate(read[1]))
+                    assert (seen[t]["w_inside"], seen[t]["w_plane"]) == (inside, read[2])
+                    if codes and read[1][0]:
+                        assert seen[t]["w_bank"] == read[0][0] % config.code_banks
             if t >= ENTRY_DELAY:
                 at = t - ENTRY_DELAY
                 read = reads.get(at)

@@ -14,10 +14,15 @@ MACHINES = [
     Config(lanes=7, columns=3, groups=7),
     Config(lanes=8, columns=3, groups=2, cell="table"),
     Config(lanes=3, columns=2, cell="mac"),
+    Config(lanes=12, columns=2, acc_bits=24, cell="mac"),
+    Config(lanes=10, columns=1, groups=2, code_frames=2),
+    Config(lanes=28, columns=1, groups=4, code_frames=3, code_words=64),
+    Config(lanes=32, columns=2, acc_bits=32, code_frames=3, cell="mac"),
+    Config(lanes=8, columns=2, acc_bits=24, code_frames=4, cell="mac"),
 ]
 
 
-@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.cell}-{c.lanes}/{c.groups}")
+@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.cell}-{c.lanes}/{c.groups}-{c.code_frames}")
 def config(request):
     return request.param
 
@@ -27,9 +32,9 @@ def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
     rows = [
         {
             "read": int(rng.random() < 0.7),
-            "inside": int(rng.random() < 0.7),
-            "word": int(rng.integers(2**config.word_bits)),
-            "code": 255,
+            "inside": int(rng.integers(2**config.code_frames)),
+            "word": int.from_bytes(rng.bytes(64), "little") % 2**config.word_bits,
+            "code.0": 255,
         }
         for _ in range(60)
     ]
@@ -37,37 +42,46 @@ def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
     acts = 0
     for row, now in zip(rows, seen[Window.latency :], strict=False):
         if row["read"]:
-            acts = row["word"] if row["inside"] else 0
+            acts = row["word"] if row["inside"] & 1 else 0
         assert now["acts"] == acts
 
 
 @pytest.mark.parametrize("in_turn", [0, 1], ids=["one-frame", "two-frames"])
 def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
+    """Group by group, in it frame by frame; a frame's code stands in its own bank."""
     rng = np.random.default_rng(2)
     plane = int(rng.integers(0, 8)) if config.act_bits == 1 else 0
     rows = [
         {
             "read": int(rng.random() < 0.8),
-            "inside": int(rng.random() < 0.8),
+            "inside": int(rng.integers(2**config.code_frames)) | int(rng.integers(2)),
             "codes": 1,
             "in_turn": in_turn,
             "plane": plane,
-            "code": int(rng.integers(256)),
+            "bank": int(rng.integers(config.code_banks)),
+            **{f"code.{b}": int(rng.integers(256)) for b in range(config.code_banks)},
             "word": 2**config.word_bits - 1,
         }
         for _ in range(80)
     ]
     seen = play(Window(config), rows, ["acts"])
-    taps = []  # planes of every read, the latest first
+    taps = []  # planes of every read, frame by frame, the latest first
+    slots = config.code_taps
+    assert 1 <= slots <= 8
     for row, now in zip(rows, seen[Window.latency :], strict=False):
         if not row["read"]:
             continue
-        taps.insert(0, row["code"] >> plane if row["inside"] else 0)
+        codes = [row[f"code.{(row['bank'] + j) % config.code_banks}"]
+                 for j in range(config.code_frames)]
+        taps.insert(0, [code >> plane if row["inside"] >> j & 1 else 0
+                        for j, code in enumerate(codes)])
         apart = 2 if in_turn else 1
         for g in range(config.groups):
-            for k in range(config.group_lanes):
-                code = taps[k * apart] if k * apart < len(taps) else 0
-                lane = g * config.group_lanes + k
+            for place in range(config.group_lanes):
+                j, k = divmod(place, slots)
+                there = k * apart < len(taps) and j < config.code_frames
+                code = taps[k * apart][j] if there else 0
+                lane = g * config.group_lanes + place
                 act = now["acts"] >> lane * config.act_bits & 2**config.act_bits - 1
                 assert act == code >> config.groups - 1 - g & 2**config.act_bits - 1
 
@@ -75,8 +89,8 @@ def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
 def test_nothing_moves_without_a_read(play):
     config = MACHINES[1]
     assert (config.lanes, config.groups) == (6, 3)
-    read = {"read": 1, "inside": 1, "codes": 1, "code": 7}
-    idle = {"codes": 1, "inside": 1, "code": 255}
-    rows = [read, idle, idle, {**read, "code": 0}, idle, {}]
+    read = {"read": 1, "inside": 1, "codes": 1, "code.0": 7}
+    idle = {"codes": 1, "inside": 1, "code.0": 255}
+    rows = [read, idle, idle, {**read, "code.0": 0}, idle, {}]
     seen = play(Window(config), rows, ["acts"])
     assert [row["acts"] for row in seen] == [0, 0, *[0b010101] * 3, 0b101010]

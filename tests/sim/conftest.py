@@ -173,10 +173,22 @@ MACHINES = {
         lanes=3, columns=4, acc_bits=24, strip=8, code_words=1500, map_words=6000,
         weight_rows=30000, partial_sums=200, program_words=4000, cell="mac",
     ),
+    "nine": Config(
+        lanes=10, columns=4, acc_bits=24, strip=8, code_words=1024, map_words=6000,
+        weight_rows=30000, partial_sums=200, program_words=4000, cell="mac", code_frames=3,
+    ),
+    "pair": Config(
+        lanes=10, columns=3, groups=2, acc_bits=25, strip=4, code_words=512, map_words=6000,
+        weight_rows=30000, partial_sums=150, program_words=4000, code_frames=2,
+    ),
+    "four": Config(
+        lanes=16, columns=5, groups=2, acc_bits=25, strip=7, code_words=1024, map_words=6000,
+        weight_rows=30000, partial_sums=150, program_words=4000, cell="table", code_frames=4,
+    ),
 }
 """Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
-one group and many, code memories that hold a clip and others through which it passes, and cells of
-every kind."""
+one group and many, code memories that hold a clip and others through which it passes, some of
+which give several frames at once, and cells of every kind."""
 
 
 @pytest.fixture(scope="session")
