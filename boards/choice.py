@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from boards.side_by_side import side_by_side
 from golden import clip, netfile
 from golden.network import Network
 from golden.random_networks import tiny_network
@@ -41,7 +42,8 @@ def config(
     """Return the preset `machine` with other lanes, columns or cells where they are given.
 
     Another cell may span more lanes than a group of the preset has, or take whole codes; then the
-    groups are as many as it leaves, and the sums as wide as whole codes want.
+    groups are as many as it leaves, and the sums as wide as whole codes want. Where a group has
+    lanes enough, all taps of the first kernel stand in it, see `boards.side_by_side`.
     """
     chosen = preset(machine)
     kind = chosen.cell if cell is None else cell
@@ -51,7 +53,7 @@ def config(
         span, act_bits = CELLS[kind].lanes, CELLS[kind].act_bits
         groups = 1 if act_bits > 1 else max(1, min(groups, lanes // span))
         acc_bits = -(-acc_bits // act_bits) * act_bits
-    return replace(
+    changed = replace(
         chosen,
         lanes=lanes,
         columns=chosen.columns if columns is None else columns,
@@ -59,6 +61,7 @@ def config(
         acc_bits=acc_bits,
         cell=kind,
     )
+    return side_by_side(changed)
 
 
 def engine(name: str, machine: Config, report: Callable[[str], None]) -> Predict:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from boards.compare.job import KINDS, Job, Target
+from boards.side_by_side import side_by_side
 from golden.network import Network
 from hw.cell_kinds import CELLS
 from hw.config import Config
@@ -117,6 +118,7 @@ def _machine(job: Job) -> Config:
         program_words=BOUNDLESS,
         pool_codes=each.act_bits > 1,
     )
+    machine = side_by_side(machine)
     bits = estimate(network(KINDS[job.kind].binary), machine).memory_bits
     return replace(
         machine,

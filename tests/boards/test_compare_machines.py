@@ -6,6 +6,7 @@ import pytest
 
 from boards.compare import machines
 from boards.compare.job import KINDS, Job
+from hw.schedule import schedule
 
 TABLE = Job(target="ecp5", level="array", kind="table", lanes=16, columns=8)
 MACHINE = replace(TABLE, level="accelerator")
@@ -55,6 +56,18 @@ def test_a_machine_just_holds_its_network(kind):
     assert found.memory_bits["weights"] == config.memory_bits["weights"]
     assert found.memory_bits["program"] == config.memory_bits["program"]
     assert config.groups == (1 if kind == "mac-rows" else 4 if kind == "table" else 8)
+    assert config.code_frames == (3 if kind == "mac-rows" else 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lanes", "frames"), [("mac-rows", 8, 1), ("mac-rows", 9, 3), ("gated", 128, 3)],
+)
+def test_nine_taps_stand_side_by_side_where_a_group_has_the_lanes(kind, lanes, frames):
+    """Then the first layer takes one pass, not three."""
+    job = replace(MACHINE, kind=kind, lanes=lanes)
+    assert machines.config(job).code_frames == frames
+    first = schedule(machines.network(KINDS[kind].binary), machines.config(job)).stages[0]
+    assert len(first.passes) == (1 if frames == 3 else 3)
 
 
 def test_a_multiply_is_one_multiply_whatever_its_bits():
