@@ -1,5 +1,7 @@
 """The whole machine in Amaranth's own simulator: a second opinion beside Verilator's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ CONFIG = Config(
     lanes=3, columns=2, groups=3, acc_bits=16, strip=3, code_words=24, map_words=128,
     weight_rows=100, partial_sums=8, program_words=200,
 )
+TWO_FRAMES = replace(CONFIG, lanes=6, code_frames=2, code_words=32)
 
 
 @pytest.fixture
@@ -53,12 +56,13 @@ def play(simulate, streams, config, packets, replies, **pace):
     return [np.array(packet, np.uint32) for packet in got]
 
 
-def test_a_clip_agrees_with_nested_loops_at_every_layer(simulate, streams, network):
-    lowered = lower(network, CONFIG, maps=True)
+@pytest.mark.parametrize("config", [CONFIG, TWO_FRAMES], ids=["one-frame", "two-frames"])
+def test_a_clip_agrees_with_nested_loops_at_every_layer(simulate, streams, network, config):
+    lowered = lower(network, config, maps=True)
     clip = np.random.default_rng(0).integers(0, 8, (1, 4, 5)).astype(np.uint8)
     packets = [*lowered.load_packets(), *lowered.clip_packets(clip)]
     count = 2 + lowered.reply_count()
-    replies = play(simulate, streams, CONFIG, packets, count, gap=0.1, stall=0.2)
+    replies = play(simulate, streams, config, packets, count, gap=0.1, stall=0.2)
     assert [int(reply[0]) for reply in replies[:2]] == [
         header(Reply.OK, Command.PROGRAM), header(Reply.OK, Command.WEIGHTS),
     ]

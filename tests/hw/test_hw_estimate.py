@@ -214,8 +214,9 @@ def test_what_fits_is_what_can_be_lowered():
         rng = np.random.default_rng(seed)
         network = random_network(rng)
         config = Config(
-            lanes=4, columns=3, groups=2, acc_bits=32, strip=4,
-            code_words=int(rng.choice([50, 4000])), map_words=int(rng.choice([200, 4000])),
+            lanes=4, columns=3, groups=2, acc_bits=32, strip=4, code_frames=1 + seed % 2,
+            code_words=int(rng.choice([[50, 4000], [64, 4096]][seed % 2])),
+            map_words=int(rng.choice([200, 4000])),
             weight_rows=int(rng.choice([300, 9000])), partial_sums=100,
             program_words=int(rng.choice([150, 4000])),
         )
