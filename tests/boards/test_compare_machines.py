@@ -48,8 +48,7 @@ def test_the_cell_of_the_middle():
 @pytest.mark.parametrize("kind", ["table", "gated", "mac-rows"])
 def test_a_machine_just_holds_its_network(kind):
     job = replace(MACHINE, kind=kind)
-    if machines.left_out(job):
-        pytest.skip(machines.left_out(job))
+    assert not machines.left_out(job)
     config = machines.config(job)
     found = machines.clip(job)
     assert found.fits, found.why

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.sim import Simulator, SimulatorContext
 
-from golden.layer import Requantise, Threshold
-from golden.network import Network
 from golden.random_networks import Size, random_network
 from hw.config import Config
 from hw.program import LAYER, PASS, READ, RESULT, RUN, SIMPLE, Op
@@ -192,25 +189,6 @@ def small_networks():
     """Networks of every kind, small enough to walk through read by read."""
     size = Size(channels=5, bands=7, frames=9, convolutions=3, dense=1)
     return [random_network(np.random.default_rng(seed), size=size) for seed in range(12)]
-
-
-@pytest.fixture(scope="session")
-def suited():
-    """Give a network's codes 8 bits where a machine's lanes take whole codes: others it refuses."""
-
-    def suit(network: Network, config: Config) -> Network:
-        if config.act_bits == 1:
-            return network
-        layers, bits = [], network.layers[0].input_bits
-        for layer in network.layers:
-            end = layer.end
-            if isinstance(end, Requantise):
-                end = replace(end, bits=8)
-            layers.append(replace(layer, end=end, input_bits=bits))
-            bits = 1 if isinstance(end, Threshold) else 8
-        return replace(network, layers=tuple(layers))
-
-    return suit
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Small designs that try the bench before it is trusted with the accelerator."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -12,8 +11,6 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-from golden.layer import Requantise, Threshold
-from golden.network import Network
 from hw.config import Config, preset
 from sim.bench import WORD, component_design
 from sim.build import Model, build
@@ -195,25 +192,6 @@ which give several frames at once, and cells of every kind."""
 def machines() -> dict[str, Config]:
     """Return the machines that the tests run on."""
     return MACHINES
-
-
-@pytest.fixture(scope="session")
-def suited() -> Callable[[Network, Config], Network]:
-    """Give a network's codes 8 bits where a machine's lanes take whole codes: others it refuses."""
-
-    def suit(network: Network, config: Config) -> Network:
-        if config.act_bits == 1:
-            return network
-        layers, bits = [], network.layers[0].input_bits
-        for layer in network.layers:
-            end = layer.end
-            if isinstance(end, Requantise):
-                end = replace(end, bits=8)
-            layers.append(replace(layer, end=end, input_bits=bits))
-            bits = 1 if isinstance(end, Threshold) else 8
-        return replace(network, layers=tuple(layers))
-
-    return suit
 
 
 @pytest.fixture(scope="session")
