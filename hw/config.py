@@ -264,7 +264,9 @@ PRESETS = {
         partial_sums=128,
         program_words=1024,
     ),
-    "small": Config(  # iCE40 UP5K: 4 x 256 kbit of weights, 30 block RAMs of 4 kbit for the rest
+    # Sized for an iCE40 UP5K: 4 x 256 kbit of weights, 30 block RAMs of 4 kbit for the rest. The
+    # tools do not place it there yet: they find no single-port RAM in memories with two ports.
+    "small": Config(
         lanes=16,
         columns=4,
         groups=8,
