@@ -70,7 +70,9 @@ class Accelerator(wiring.Component):
             shape=32, depth=config.program_words, init=[], attrs={"no_rw_check": 1},
         )
         sequencer = m.submodules.sequencer = Sequencer(program_words=config.program_words)
-        pass_fetch = m.submodules.pass_fetch = PassFetch(program_words=config.program_words)
+        pass_fetch = m.submodules.pass_fetch = PassFetch(
+            program_words=config.program_words, pass_bits=config.pass_bits,
+        )
         loader = m.submodules.loader = Loader(config)
         walker = m.submodules.walker = Walker(config)
         map_memory = m.submodules.map_memory = MapMemory(config)

@@ -192,7 +192,7 @@ class Commander(wiring.Component):
                     m.next = "REPLY"
                     with m.If(~self.i.p.last | ~in_step):
                         refuse(Error.LENGTH)
-                    with m.Elif(~_below((word - 1)[:32], min(config.code_words, REACH - 1))):
+                    with m.Elif((word == 0) | ~_at_most(word, min(config.code_words, REACH - 1))):
                         refuse(Error.RANGE)
                     with m.Else():
                         m.d.comb += self.start.eq(1)
@@ -256,3 +256,9 @@ def _below(value: Value, limit: int) -> Value:
     if limit & limit - 1:
         return value < limit
     return value[limit.bit_length() - 1 : len(value)] == 0
+
+
+def _at_most(value: Value, limit: int) -> Value:
+    """Return ``value <= limit``, compared in as few bits as the limit has."""
+    bits = limit.bit_length()
+    return (value[bits:] == 0) & (value[:bits] <= limit)

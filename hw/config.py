@@ -5,6 +5,7 @@ from functools import cached_property
 
 from hw.cell_kinds import CELLS
 from hw.cells.cell import Cell
+from hw.program import PASS_BITS, TILE_BITS
 from hw.words import bits_for, sum_bits
 
 GREATEST = {  # field widths of the program, see `hw.program`
@@ -208,6 +209,22 @@ class Config:
     def run_bits(self) -> int:
         """Width of the number of frame groups of one run: those of a strip and of padding."""
         return max(8, bits_for(self.strip + 2 * MOST_PADDING))
+
+    @cached_property
+    def plane_pass_bits(self) -> int:
+        """Width of the number of passes of one bit-plane, each a tile of weights."""
+        return min(PASS_BITS, max(1, bits_for(self.weight_rows // self.lanes)))
+
+    @cached_property
+    def pass_bits(self) -> int:
+        """Width of the number of passes of some output channels: at most 8 bit-planes."""
+        return min(PASS_BITS, self.plane_pass_bits + 3)
+
+    @cached_property
+    def tile_bits(self) -> int:
+        """Width of the number of tiles of output channels."""
+        rows = self.lanes + self.parameter_rows
+        return min(TILE_BITS, max(1, bits_for(self.weight_rows // rows)))
 
     @cached_property
     def map_address_bits(self) -> int:

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.column import load_delay, sum_latency
 from hw.config import Config
 from hw.fill import walk
-from hw.program import LAYER, PASS_BITS, RUN, TILE_BITS
+from hw.program import LAYER, RUN
 from hw.tokens import load_token
 from hw.walker import ENTRY_DELAY
 
@@ -80,8 +80,9 @@ class Loader(wiring.Component):
         lane = Signal(range(lanes))
         step, cell = Signal(range(entries)), Signal(range(config.cells))
         last_step, last_cell = step == entries - 1, cell == config.cells - 1
-        passes, in_plane = Signal(PASS_BITS), Signal(PASS_BITS)  # left, this one counted
-        tiles, blocks = Signal(TILE_BITS), Signal(config.run_bits)  # likewise
+        # Left, this one counted.
+        passes, in_plane = Signal(config.pass_bits), Signal(config.plane_pass_bits)
+        tiles, blocks = Signal(config.tile_bits), Signal(config.run_bits)
         ended, taken = Signal(), Signal()
         last_pass = passes == 1
         longest = max(lead(config, last=True), parameter_wait(config), config.parameter_rows)

@@ -25,6 +25,8 @@ class PassFetch(wiring.Component):
     ----------
     program_words
         Depth of the program memory.
+    pass_bits
+        Width of the number of passes.
 
     Members
     -------
@@ -48,8 +50,9 @@ class PassFetch(wiring.Component):
 
     latency = 3
 
-    def __init__(self, *, program_words: int = REACH) -> None:
+    def __init__(self, *, program_words: int = REACH, pass_bits: int = PASS_BITS) -> None:
         self.program_words = program_words
+        self.pass_bits = pass_bits
         super().__init__(
             {
                 "go": In(1),
@@ -65,7 +68,7 @@ class PassFetch(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        left = Signal(PASS_BITS)  # passes until the circle closes, the fetched one counted
+        left = Signal(self.pass_bits)  # passes until the circle closes, the fetched one counted
         first = Signal(32)
         at = Signal(range(self.program_words))
         m.d.comb += self.r_addr.eq(at)

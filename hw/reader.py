@@ -73,12 +73,11 @@ class Reader(wiring.Component):
         result = Signal(RESULT)
         is_result = Signal()
         value = Signal(signed(bits))
-        word = Signal(32 * pieces)
         piece = Signal(range(pieces))
         cycles = Signal(32)
         at = Signal(self.config.map_address_bits)
         m.d.comb += self.r_addr.eq(at)
-        part = Signal(self.config.word_bits)  # a word, from which the lane is chosen
+        part = Signal(32 * pieces)  # a word, from which a piece or a lane is chosen
         sent = self.o.valid & self.o.ready
         m.d.sync += part.eq(self.r_data)
         take = value.eq(Cat(value[width:], part.word_select(result.lane, width)))
@@ -118,16 +117,16 @@ class Reader(wiring.Component):
                 m.d.sync += [at.eq(at + 1), left.eq(left - 1)]
                 m.next = "HOLD"
             with m.State("HOLD"):
-                m.d.sync += [word.eq(self.r_data), piece.eq(0)]
+                m.d.sync += piece.eq(0)
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [
                     self.o.valid.eq(1),
-                    self.o.p.data.eq(word[:32]),
+                    self.o.p.data.eq(part.word_select(piece, 32)),
                     self.o.p.last.eq((left == 0) & (piece == pieces - 1)),
                 ]
                 with m.If(sent):
-                    m.d.sync += [word.eq(word >> 32), piece.eq(piece + 1)]
+                    m.d.sync += piece.eq(piece + 1)
                     with m.If(piece == pieces - 1):
                         m.next = "FETCH"
                         with m.If(left == 0):

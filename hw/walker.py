@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
 from hw.end_steps import ENDS
-from hw.program import LAYER, PASS, PASS_BITS, RUN, TILE_BITS
+from hw.program import LAYER, PASS, RUN
 from hw.tokens import sum_token
 
 READ_DELAY = 3
@@ -122,7 +122,8 @@ class Walker(wiring.Component):
 
         # Where in the run: blocks, tiles and passes left, this one counted.
         run_bits = self.config.run_bits
-        blocks, tiles, passes = Signal(run_bits), Signal(TILE_BITS), Signal(PASS_BITS)
+        blocks, tiles = Signal(run_bits), Signal(self.config.tile_bits)
+        passes = Signal(self.config.pass_bits)
         in_block, rows = Signal(run_bits), Signal(run_bits)  # groups of the block; left of them
         first_pass = Signal()
         last_pass, last_tile, last_block = passes == 1, tiles == 1, blocks == 1
