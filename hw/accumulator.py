@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
 from hw.doubling_sum import DoublingSum
+from hw.end_total import EndTotal
 from hw.tokens import sum_token
 from hw.variants import on_target
 
@@ -44,6 +45,8 @@ class Accumulator(wiring.Component):
         The array's sum.
     acc : Out(signed(acc_bits))
         The accumulated sum.
+    ended : Out(signed(acc_bits))
+        The same in a last pass; otherwise 0, if the end's total wants that, or anything.
     """
 
     latency = 3
@@ -58,6 +61,7 @@ class Accumulator(wiring.Component):
                 "token_d3": Out(token),
                 "sum": In(signed(config.array_sum_bits)),
                 "acc": Out(signed(config.acc_bits)),
+                "ended": Out(signed(config.acc_bits)),
             },
         )
 
@@ -99,6 +103,12 @@ class Accumulator(wiring.Component):
             self.acc.eq(add.o),
             before.eq(r_port.data),
         ]
+        if on_target(EndTotal, platform).zero_idle and not config.pool_codes:
+            m.d.sync += self.ended.eq(add.o)
+            with m.If(~(token_d2.valid & token_d2.last)):
+                m.d.sync += self.ended.eq(0)
+        else:
+            m.d.comb += self.ended.eq(self.acc)
         with m.If(token_d1.first):  # a register that is reset takes no logic
             m.d.sync += before.eq(0)
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import Accumulator
-from hw.column import Column, lane_delay, sum_latency
+from hw.column import Column, end_class, lane_delay, sum_latency
 from hw.config import Config
 from hw.emit import once
 from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
@@ -20,7 +20,7 @@ class Array(wiring.Component):
     **Timing**: a pixel's bits and its sum token enter together; the token is held back until the
     sum is due. In the first column the sum is there `sum_latency` cycles after the bits, in column
     j another j cycles later. `steps` enter for the first column; the outputs' bits of all columns
-    leave together, beside the step that sent them, ``columns`` cycles after the step entered.
+    leave together, beside the step that sent them, `step_latency` cycles after the step entered.
 
     =================== ================= ====================
     cycle               column 0          column j
@@ -98,8 +98,17 @@ class Array(wiring.Component):
             delayed(m, column.serial, config.columns - 1 - j, f"bit_{j}")
             for j, column in enumerate(columns)
         ]
-        m.d.comb += [self.o_bits.eq(Cat(*deskewed)), self.o_step.eq(columns[-1].o_step)]
+        lag = end_class(config).serial_lag - 1  # the last column passes a step on after one cycle
+        m.d.comb += [
+            self.o_bits.eq(Cat(*deskewed)),
+            self.o_step.eq(delayed(m, columns[-1].o_step.as_value(), lag, "step")),
+        ]
         return m
+
+
+def step_latency(config: Config) -> int:
+    """Cycles from a step at the first column to the bits of all columns that it sent."""
+    return config.columns + end_class(config).serial_lag - 1
 
 
 def token_delay(config: Config) -> int:

@@ -16,7 +16,7 @@ class CodeEnd(wiring.Component):
     not wait for its bits; so this end has the shifter that `hw.column_end.ColumnEnd` spares.
 
     **Timing**: the `load` step comes `latency` cycles after `acc` and its token; `serial` carries a
-    byte one cycle after its `out` step. Raw results need four cycles between pixels.
+    byte `serial_lag` cycles after its `out` step. Raw results need four cycles between pixels.
 
     **Numbers**: ``acc + offset`` must fit `acc_bits`; the lowering proves it.
 
@@ -44,6 +44,7 @@ class CodeEnd(wiring.Component):
     """
 
     latency = 4
+    serial_lag = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config

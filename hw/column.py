@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 from hw.accumulator import Accumulator
 from hw.chain import Chain, chain_latency, chain_load_delay
 from hw.code_end import CodeEnd
-from hw.column_end import ColumnEnd, column_end_latency
+from hw.column_end import ColumnEnd
 from hw.config import Config
+from hw.pooled_end import PooledEnd
 from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
 
 
@@ -123,7 +124,7 @@ class Column(wiring.Component):
             end.token.eq(accumulator.token_d3),
             end.shift.eq(load_d2.read & load_d2.param),
             end.byte.eq(weight),
-            end.acc.eq(accumulator.acc),
+            end.acc.eq(accumulator.ended),
             end.step.eq(self.step),
             self.serial.eq(end.serial),
         ]
@@ -134,9 +135,11 @@ READ_DELAY = 2
 """Cycles from a row's token to the row at the chain: memory, register."""
 
 
-def _end(config: Config) -> ColumnEnd | CodeEnd:
-    """Return the end that goes with the activations: bit by bit, or at once."""
-    return ColumnEnd(config) if config.act_bits == 1 else CodeEnd(config)
+def end_class(config: Config) -> type[ColumnEnd | PooledEnd | CodeEnd]:
+    """Return the end that goes with the activations and with what is pooled."""
+    if config.act_bits > 1:
+        return CodeEnd
+    return PooledEnd if config.pool_codes else ColumnEnd
 
 
 def lane_delay(config: Config, lane: int) -> int:
@@ -161,6 +164,4 @@ def load_delay(config: Config) -> int:
 
 def end_delay(config: Config) -> int:
     """Cycles from a pixel's sum token to its `load` step, in any column."""
-    return Accumulator.latency + (
-        column_end_latency(config) if config.act_bits == 1 else CodeEnd.latency
-    )
+    return Accumulator.latency + end_class(config).latency

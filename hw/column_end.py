@@ -1,11 +1,13 @@
-"""The end of one column: offset, pooling, and the output's way out, bit by bit."""
+"""The end of one column: offset, maximum of bits, and the output's way out, bit by bit."""
 
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
+from hw.end_total import EndTotal
 from hw.tokens import end_token, mode_token, sum_token
+from hw.variants import on_target
 
 
 class ColumnEnd(wiring.Component):
@@ -15,11 +17,18 @@ class ColumnEnd(wiring.Component):
     ``offset = -threshold - 1`` it is 1 iff the sum exceeds the threshold, or iff it does not. A
     maximum of bits is their OR. A code is ``clip(total >> shift)``; as its bits leave highest
     first, those above a code's range go by before the first that belongs to it and say whether it
-    is limited, and those below stay behind: no shifter, no comparison. The maximum of codes, where
-    the machine has it, is that of their totals, since the end is monotone.
+    is limited, and those below stay behind: no shifter, no comparison. A code's pixel stands alone;
+    where maxima of codes are wanted, see `hw.pooled_end`.
 
-    **Timing**: the `load` step comes `column_end_latency` cycles after `acc` and its token, the
-    other steps after it; `serial` carries a bit one cycle after its `out` step.
+    **Timing**: the `load` step comes `latency` cycles after `acc` and its token, the other steps
+    after it; `serial` carries a bit `serial_lag` cycles after its `out` step.
+
+    ========================= ==============================================
+    cycle after `load`        what happens
+    ========================= ==============================================
+    1                         total, its sign; first bit chosen, total doubles
+    1 + serial_lag            first bit on `serial`
+    ========================= ==============================================
 
     **Numbers**: ``acc + offset`` must fit `acc_bits`; the lowering proves it.
 
@@ -39,12 +48,15 @@ class ColumnEnd(wiring.Component):
     byte : In(8)
         One byte of them, least significant first.
     acc : In(signed(acc_bits))
-        The accumulated sum.
+        The accumulated sum, as `hw.end_total.EndTotal` wants it.
     step : In(end_token())
         One step of the way out.
     serial : Out(1)
         The output's bits.
     """
+
+    latency = 0
+    serial_lag = 2
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -68,42 +80,32 @@ class ColumnEnd(wiring.Component):
             m.d.sync += parameters.eq(Cat(parameters[8:], self.byte))
         offset, flip = parameters[:bits].as_signed(), parameters[bits]
 
-        total = Signal(signed(bits))
-        s1_valid, s1_first = Signal(), Signal()
-        m.d.sync += [
-            total.eq(self.acc + offset),
-            s1_valid.eq(self.token.valid & self.token.last),
-            s1_first.eq(self.token.pool_first),
+        total = m.submodules.total = on_target(EndTotal, platform)(bits=bits)
+        s1_valid, s1_first, s1_step = Signal(), Signal(), Signal(end_token())
+        m.d.comb += [
+            total.i.eq(self.acc),
+            total.offset.eq(offset),
+            total.load.eq(self.token.valid & self.token.last),
+            total.shift.eq(self.step.shift),
         ]
-        hit = Signal()
+        top = total.total[-1]
+        bit, hit = Signal(), Signal()
+        m.d.sync += [
+            s1_valid.eq(total.load),
+            s1_first.eq(self.token.pool_first),
+            s1_step.eq(self.step),
+            bit.eq(top),
+        ]
         with m.If(s1_valid):
-            m.d.sync += hit.eq((hit & ~s1_first) | (~total[-1] ^ flip))
-        bit, greatest = hit, total
-        if self.config.pool_codes:
-            greatest = Signal(signed(bits))
-            with m.If(s1_valid & (s1_first | (total > greatest))):
-                m.d.sync += greatest.eq(total)
-            bit = Signal()
-            m.d.sync += bit.eq(hit)
+            m.d.sync += hit.eq((hit & ~s1_first) | (~top ^ flip))
 
-        value = Signal(bits)
-        beyond = Signal()  # the code is limited to its greatest
-        with m.If(self.step.load):
-            m.d.sync += [value.eq(greatest), beyond.eq(0)]
-            with m.If(greatest[-1] & ~self.mode.raw):
-                m.d.sync += value.eq(0)
-        with m.Elif(self.step.shift):
-            m.d.sync += [
-                value.eq(value << 1),
-                beyond.eq(beyond | (value[-1] & ~self.step.out)),
-            ]
+        negative, beyond = Signal(), Signal()  # the code is limited to 0, to its greatest
+        with m.If(s1_step.load):
+            m.d.sync += [negative.eq(top & ~self.mode.raw), beyond.eq(0)]
+        with m.Elif(s1_step.shift):
+            m.d.sync += beyond.eq(beyond | (bit & ~s1_step.out))
         with m.If(self.mode.bits):
-            m.d.sync += self.serial.eq(bit)
+            m.d.sync += self.serial.eq(hit)
         with m.Else():
-            m.d.sync += self.serial.eq(beyond | value[-1])
+            m.d.sync += self.serial.eq((beyond | bit) & ~negative)
         return m
-
-
-def column_end_latency(config: Config) -> int:
-    """Cycles from `acc` to the output's `load` step."""
-    return 2 if config.pool_codes else 1

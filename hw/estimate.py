@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from golden.network import Network
-from hw.array import token_delay
+from hw.array import step_latency, token_delay
 from hw.column import end_delay
 from hw.config import CODE_RINGS, GREATEST, Config
 from hw.fit import FitError
@@ -189,7 +189,10 @@ class _Clock:
         self.config = plan.config
         self.settle = settle(plan.config)
         self.drain = (
-            ENTRY_DELAY + token_delay(plan.config) + end_delay(plan.config) + plan.config.columns
+            ENTRY_DELAY
+            + token_delay(plan.config)
+            + end_delay(plan.config)
+            + step_latency(plan.config)
         )
         self.limits: list[tuple[int, int]] = []  # cycle from which so many codes may be accepted
 

@@ -15,8 +15,9 @@ from hw.cells.mac_table_ecp5 import MacTableEcp5Cell
 from hw.cells.table import TableCell
 from hw.cells.table_ecp5 import TableEcp5Cell
 from hw.doubling_sum import DoublingSum
+from hw.end_total import EndTotal
 from hw.fill import Fill
-from hw.vendor.ecp5_parts import DoublingSumEcp5, FillEcp5
+from hw.vendor.ecp5_parts import DoublingSumEcp5, EndTotalEcp5, FillEcp5
 
 VARIANTS: dict[type[wiring.Component], dict[str, type[wiring.Component]]] = {
     FoldedCell: {"ecp5": FoldedEcp5Cell, "ice40": FoldedIce40Cell},
@@ -26,6 +27,7 @@ VARIANTS: dict[type[wiring.Component], dict[str, type[wiring.Component]]] = {
     MacTableCell: {"ecp5": MacTableEcp5Cell},
     DoublingSum: {"ecp5": DoublingSumEcp5},
     Fill: {"ecp5": FillEcp5},
+    EndTotal: {"ecp5": EndTotalEcp5},
 }
 """By portable class and target; each pair is proved equal in tests/hw/test_hw_vendor_cells.py."""
 

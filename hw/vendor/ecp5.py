@@ -24,7 +24,7 @@ spends one more CCU2C. `open_ends` takes these nets away too, from any design.
 from collections import Counter
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value, ValueLike
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value, ValueLike
 
 GATED = 0x6A6A
 """A + (B & C), whatever D."""
@@ -34,6 +34,8 @@ TWO_ROWS = 0x7888
 """(A & B) + (C & D)."""
 XOR = 0x966A
 """A + (B ^ C), where D must be 1."""
+ADD_OR_TAKE = 0x66FA
+"""D ? A + B : C, where A must be 0 without D, and nothing comes in below."""
 
 
 class Start(NamedTuple):
@@ -128,6 +130,23 @@ def add_or_subtract(m: Module, name: str, *, a: Value, b: Value, minus: Value, w
         m, name, a=a, b=b, c=minus.replicate(width), d=Const(1).replicate(width), init=XOR,
         width=width, start=Start(a=minus, init=0xA),
     )
+
+
+def add_or_take(
+    m: Module, name: str, *, a: Value, b: Value, c: Value, adds: Value, width: int,
+) -> Value:
+    """Return adds ? a + b : c; without `adds`, `a` must be 0.
+
+    Of an even width the lowest bit stands beside the chain, which fills it.
+    """
+    inputs = {"a": a, "b": b, "c": c, "d": adds.replicate(width)}
+    if width % 2 or width < 2:
+        return add(m, name, **inputs, init=ADD_OR_TAKE, width=width)
+    high = add(
+        m, name, **{port: _extended(value, width)[1:] for port, value in inputs.items()},
+        init=ADD_OR_TAKE, width=width - 1, start=Start(a[0], b[0], 0x8),
+    )
+    return Cat(Mux(adds, a[0] ^ b[0], c[0]), high).as_signed()
 
 
 def two_rows(m: Module, name: str, *, x: Value, gates: Value, width: int) -> Value:

@@ -1,8 +1,9 @@
 """The column's own additions in ECP5: what stands before an adder goes into its carry chain."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Const, Module
 
 from hw.doubling_sum import DoublingSum
+from hw.end_total import EndTotal
 from hw.fill import Fill
 from hw.vendor import ecp5
 
@@ -28,6 +29,23 @@ class FillEcp5(Fill):
             m.d.sync += self.sum.eq(
                 ecp5.add_or_subtract(
                     m, "sum", a=self.sum, b=self.weight, minus=self.subtract, width=len(self.sum),
+                ),
+            )
+        return m
+
+
+class EndTotalEcp5(EndTotal):
+    """As `hw.end_total.EndTotal`: the carry chain of the addition also holds the shift."""
+
+    zero_idle = True
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        doubled = Cat(Const(0, 1), self.total)[: self.bits]
+        with m.If(self.load | self.shift):
+            m.d.sync += self.total.eq(
+                ecp5.add_or_take(
+                    m, "sum", a=self.i, b=self.offset, c=doubled, adds=self.load, width=self.bits,
                 ),
             )
         return m

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from hw.array import Array, token_delay
+from hw.array import Array, step_latency, token_delay
 from hw.column import end_delay, lane_delay, sum_latency
 from hw.config import Config
 from hw.fill import walk
@@ -177,7 +177,7 @@ def cycles(jobs):
             begin = max(pixel - 1 - ENTRY_DELAY, reads - 1) + settle(config)
     for cycle, names in steps.items():
         inputs.setdefault(cycle, {})["step"] = dict.fromkeys(names, 1)
-    rows += [{} for _ in range(max(inputs) + config.columns + 2 - len(rows))]
+    rows += [{} for _ in range(max(inputs) + step_latency(config) + 2 - len(rows))]
     for cycle, given in inputs.items():
         rows[cycle] = {**rows[cycle], **given}
     mode = {"codes": jobs[0].codes, **jobs[0].mode}
@@ -192,7 +192,7 @@ def run(play, *jobs):
         seen = play(Array(config), rows, ["o_bits", "o_step.out"])
     sent = [(at, row["o_bits"]) for at, row in enumerate(seen) if row["o_step.out"]]
     entered = [at for at, row in enumerate(rows) if row.get("step", {}).get("out")]
-    assert [at - config.columns for at, _ in sent] == entered  # as the cycle table says
+    assert [at - step_latency(config) for at, _ in sent] == entered  # as the cycle table says
     words = np.array([bits for _, bits in sent]).reshape(-1, planes, 1)
     bits = words >> np.arange(config.columns) & 1
     return (bits << np.arange(planes)[::-1].reshape(-1, 1)).sum(1)  # the highest comes first

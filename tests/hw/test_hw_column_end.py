@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hw.code_end import CodeEnd
-from hw.column_end import ColumnEnd, column_end_latency
+from hw.column import end_class
 from hw.config import Config
 
 MACHINES = {
@@ -29,8 +29,8 @@ class Bench:
 
     def __init__(self, play, config, mode, *, whole=False):
         self.play, self.config, self.mode = play, config, mode
-        self.kind = CodeEnd if whole else ColumnEnd
-        self.latency = CodeEnd.latency if whole else column_end_latency(config)
+        self.kind = CodeEnd if whole else end_class(config)
+        self.latency = self.kind.latency
         self.width = 8 if whole else 1
         self.rows, self.outs = [], []
 
@@ -56,12 +56,13 @@ class Bench:
         self.rows += [{} for _ in range(max(0, load + len(steps) - len(self.rows)))]
         for k, step in enumerate(steps):
             self.rows[load + k]["step"] = step
-        self.outs.append([load + k + 1 for k, step in enumerate(steps) if "out" in step])
+        lag = self.kind.serial_lag
+        self.outs.append([load + k + lag for k, step in enumerate(steps) if "out" in step])
         assert len(self.outs[-1]) == planes
 
     def seen(self):
         """What left, highest first, as numbers."""
-        rows = [{**row, "mode": self.mode} for row in (*self.rows, {})]
+        rows = [{**row, "mode": self.mode} for row in (*self.rows, {}, {})]
         found = self.play(self.kind(self.config), rows, ["serial"])
         values = []
         for cycles in self.outs:
@@ -160,6 +161,29 @@ def test_without_maxima_of_codes_the_last_pixel_leaves(play, config):
     bench.output([9], steps_of(4, config.acc_bits), 4)
     bench.output([6], steps_of(4, config.acc_bits), 4)
     assert bench.seen() == [9, 6]
+
+
+@pytest.mark.parametrize("config", [c for c in MACHINES.values() if not c.pool_codes],
+                         ids=lambda c: f"{c.acc_bits}-bits")
+@pytest.mark.parametrize("shift", [0, 2])
+def test_a_total_is_loaded_in_the_last_step_of_the_one_before(play, config, shift):
+    rng = np.random.default_rng(config.acc_bits)
+    most, names = 1 << config.acc_bits - 1, steps_of(8, config.acc_bits - shift)
+    totals = [int(rng.choice([rng.integers(-most, most), rng.integers(300)])) for _ in range(20)]
+    bench = Bench(play, config, {})
+    bench.parameters(0)
+    first = len(bench.rows)
+    bench.rows += [{} for _ in range(len(names) * len(totals) + 1)]
+    for k, total in enumerate(totals):
+        at = first + k * len(names)
+        bench.rows[at] |= {"acc": total, "token": {"valid": 1, "last": 1, "pool_first": 1}}
+        bench.rows[at]["step"] = bench.rows[at].get("step", {}) | {"load": 1}
+        for j, each in enumerate(names, start=1):
+            bench.rows[at + j]["step"] = dict.fromkeys(each, 1)
+        bench.outs.append(
+            [at + j + bench.kind.serial_lag for j, each in enumerate(names, 1) if "out" in each],
+        )
+    assert bench.seen() == [min(max(total >> shift, 0), 255) for total in totals]
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["bits", "bytes"])

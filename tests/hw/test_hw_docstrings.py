@@ -27,11 +27,13 @@ from hw.commander import Commander
 from hw.config import Config
 from hw.doubling_sum import DoublingSum
 from hw.end_steps import ENDS, EndSteps
+from hw.end_total import EndTotal
 from hw.fill import Fill
 from hw.ingest import Ingest
 from hw.loader import Loader
 from hw.memories import MapMemory
 from hw.pass_fetch import PassFetch
+from hw.pooled_end import PooledEnd
 from hw.reader import Reader
 from hw.sequencer import Sequencer
 from hw.variants import VARIANTS
@@ -54,8 +56,8 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         Accelerator, Accumulator, Arbiter, Array, BareArray, BareColumn, Cell, Chain, CodeEnd,
-        CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, Fill, Ingest, Loader,
-        MapMemory, PassFetch, Reader, Sequencer, Walker, Window, Writer,
+        CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, EndTotal, Fill, Ingest,
+        Loader, MapMemory, PassFetch, PooledEnd, Reader, Sequencer, Walker, Window, Writer,
     )
 }
 
@@ -107,6 +109,7 @@ def make(kind, config):
         Commander: lambda: Commander(config, identity=1),
         DoublingSum: lambda: DoublingSum(i_bits=9, bits=10),
         EndSteps: lambda: EndSteps(delay=3),
+        EndTotal: lambda: EndTotal(bits=10),
         Fill: lambda: Fill(bits=10),
         Ingest: Ingest,
         PassFetch: PassFetch,

@@ -25,10 +25,11 @@ from hw.cells.mac_table_ecp5 import MacTableEcp5Cell
 from hw.cells.table import TableCell
 from hw.cells.table_ecp5 import TableEcp5Cell
 from hw.doubling_sum import DoublingSum
+from hw.end_total import EndTotal
 from hw.fill import Fill
 from hw.variants import VARIANTS
 from hw.vendor import ecp5, ice40
-from hw.vendor.ecp5_parts import DoublingSumEcp5, FillEcp5
+from hw.vendor.ecp5_parts import DoublingSumEcp5, EndTotalEcp5, FillEcp5
 
 pytestmark = pytest.mark.formal
 
@@ -183,6 +184,7 @@ CELLS = {
 PARTS = {
     DoublingSumEcp5: (DoublingSum, [{"i_bits": 6, "bits": b} for b in (7, 8, 13)]),
     FillEcp5: (Fill, [{"bits": b} for b in (9, 10, 12)]),
+    EndTotalEcp5: (EndTotal, [{"bits": b} for b in (9, 12, 22)]),
 }
 PAIRS = [
     *((base, kind, {"i_bits": i_bits, "sum_bits": bits, "doubles": doubles})
@@ -198,7 +200,31 @@ PAIRS = [
 def test_what_is_mapped_by_hand_is_equal(proves, base, kind, ports):
     assert issubclass(kind, base)
     assert getattr(kind, "latency", 0) == getattr(base, "latency", 0)
-    assert proves(base(**ports), kind(**ports))
+    gold, gate = base(**ports), kind(**ports)
+    if base is EndTotal:
+        assert not proves(gold, gate)  # what it asks for is needed
+        gold, gate = Idle(gold), Idle(gate)
+    assert proves(gold, gate)
+
+
+class Idle(wiring.Component):
+    """A total whose sum is 0 where none is loaded."""
+
+    def __init__(self, inside):
+        self.inside = inside
+        super().__init__(dict(inside.signature.members))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inside = total = self.inside
+        m.d.comb += [
+            total.i.eq(Mux(self.load, self.i, 0)),
+            total.offset.eq(self.offset),
+            total.load.eq(self.load),
+            total.shift.eq(self.shift),
+            self.total.eq(total.total),
+        ]
+        return m
 
 
 def test_every_variant_is_proved():
