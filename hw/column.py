@@ -1,6 +1,6 @@
 """One column of the array: a chain of cells with all that belongs to one output channel."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -95,16 +95,24 @@ class Column(wiring.Component):
             self.o_write.first.eq(next_is_first),
         ]
 
+        attrs: dict[str, str | int] = {"no_rw_check": 1}
+        if config.single_port:
+            attrs["ram_style"] = "huge"
         weights = m.submodules.weights = Memory(
-            shape=signed(8), depth=config.weight_rows, init=[], attrs={"no_rw_check": 1},
+            shape=signed(8), depth=config.weight_rows, init=[], attrs=attrs,
         )
         r_port = weights.read_port()
         w_port = weights.write_port()
+        reads, r_addr, w_addr = self.load.read, self.load.addr, self.write.addr
+        if config.single_port:  # weights come only while nothing runs
+            r_addr = w_addr = Signal.like(self.load.addr)
+            m.d.comb += r_addr.eq(Mux(take, self.write.addr, self.load.addr))
+            reads = self.load.read & ~take
         load_d2, weight = Signal(load_token(config)), Signal(signed(8))
         m.d.comb += [
-            r_port.addr.eq(self.load.addr),
-            r_port.en.eq(self.load.read),
-            w_port.addr.eq(self.write.addr),
+            r_port.addr.eq(r_addr),
+            r_port.en.eq(reads),
+            w_port.addr.eq(w_addr),
             w_port.data.eq(self.write.data),
             w_port.en.eq(take),
         ]
@@ -112,7 +120,7 @@ class Column(wiring.Component):
 
         chain = m.submodules.chain = Chain(config)
         accumulator = m.submodules.accumulator = Accumulator(config)
-        end = m.submodules.end = _end(config)
+        end = m.submodules.end = end_class(config)(config)
         m.d.comb += [
             chain.acts.eq(self.acts),
             chain.codes.eq(self.mode.codes),

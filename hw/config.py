@@ -68,6 +68,8 @@ class Config:
         Kind of the cell, a name of `hw.cell_kinds.CELLS`.
     pool_codes
         Whether the columns can take the maximum of codes; that of bits they always can.
+    single_port
+        Whether the weights stand in memories of one port, which is read or written.
     """
 
     lanes: int
@@ -83,6 +85,7 @@ class Config:
     program_words: int = 1024
     cell: str = "gated"
     pool_codes: bool = True
+    single_port: bool = False
 
     def __post_init__(self) -> None:
         broken = []
@@ -281,8 +284,7 @@ PRESETS = {
         partial_sums=128,
         program_words=1024,
     ),
-    # Sized for an iCE40 UP5K: 4 x 256 kbit of weights, 30 block RAMs of 4 kbit for the rest. The
-    # tools do not place it there yet: they find no single-port RAM in memories with two ports.
+    # Sized for an iCE40 UP5K: 4 x 256 kbit of single-port RAM for weights, 30 block RAMs of 4 kbit.
     "small": Config(
         lanes=16,
         columns=4,
@@ -294,6 +296,7 @@ PRESETS = {
         weight_rows=16384,
         partial_sums=256,
         program_words=1024,
+        single_port=True,
     ),
     "medium": Config(  # ECP5-45F: 108 block RAMs of 18 kbit
         lanes=32,

@@ -9,6 +9,7 @@ from amaranth.hdl import Module
 from hw.accelerator import Accelerator
 from hw.cell_kinds import CELLS
 from hw.cells.gated import GatedCell
+from hw.column import Column
 from hw.config import PRESETS, Config
 from hw.emit import to_verilog
 
@@ -87,6 +88,15 @@ def test_no_dsp_is_mapped(cells, flow):
 def test_a_planted_multiplier_is_found(cells, flow):
     found, _ = cells(PLANTED, FLOWS[flow])
     assert MULTIPLIERS[flow] & found.keys()
+
+
+def test_weights_of_one_port_stand_in_single_port_ram(cells):
+    config = PRESETS["small"]
+    assert config.single_port
+    found, _ = cells(to_verilog(Column(config), "column"), "synth_ice40 -device u -spram")
+    assert found["SB_SPRAM256KA"] == 1
+    partial = -(-config.acc_bits // 16)  # 256 words of 16 bits
+    assert found["SB_RAM40_4K"] == partial
 
 
 class Multiplying(GatedCell):

@@ -156,11 +156,11 @@ MACHINES = {
     ),
     "flat": Config(
         lanes=3, columns=5, acc_bits=26, strip=4, code_words=1000, map_words=12000,
-        weight_rows=30000, partial_sums=90, program_words=8000,
+        weight_rows=30000, partial_sums=90, program_words=8000, pool_codes=False, single_port=True,
     ),
     "table": Config(
         lanes=16, columns=3, groups=2, acc_bits=25, strip=9, code_words=1500, map_words=6000,
-        weight_rows=30000, partial_sums=150, program_words=4000, cell="table",
+        weight_rows=30000, partial_sums=150, program_words=4000, cell="table", pool_codes=False,
     ),
     "table8": Config(
         lanes=8, columns=6, acc_bits=25, strip=16, code_words=1500, map_words=6000,
@@ -185,7 +185,8 @@ MACHINES = {
 }
 """Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
 one group and many, code memories that hold a clip and others through which it passes, some of
-which give several frames at once, and cells of every kind."""
+which give several frames at once, weights in memories of one port, ends with and without maxima of
+codes, and cells of every kind."""
 
 
 @pytest.fixture(scope="session")
