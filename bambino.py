@@ -40,6 +40,10 @@ MATRICES = {
     "quick": "cells and 8x8 arrays, synthesis only: minutes",
     "full": "larger arrays as well: many hours; without either option hours",
 }
+FIT_HELP = (
+    "instead: synthesise machines and fit the model of `bambino estimate` to them; writes"
+    " boards/resources.json"
+)
 
 CLIP_HELP = "audio (WAV, FLAC, ...) or one window of codes (.npy); without it the demo clip"
 NETWORK_HELP = (
@@ -48,6 +52,7 @@ NETWORK_HELP = (
 )
 EIGHT_BIT_HELP = "its sibling with 8-bit activations in place of bits, for the mac cells"
 WAVES_HELP = "where to write the cycles around the first difference, if there is one"
+FAMILY_HELP = "chip family whose resources are predicted, default: %(default)s"
 TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
@@ -110,15 +115,18 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def estimate(args: argparse.Namespace) -> int:
-    """Predict every layer's cycles, exactly, and the memory; nothing is simulated."""
-    from boards import report
+    """Predict every layer's cycles, exactly, and the chip's resources; nothing is simulated."""
+    from boards import report, resources
     from hw.estimate import estimate as predict
 
-    found = predict(_network(args), _config(args))
+    network, config = _network(args), _config(args)
+    taken = resources.predict(config, args.target)
+    found = predict(network, config)
     if args.json:
-        _json(found.as_dict())
+        _json(found.as_dict() | {"resources": taken.as_dict()})
     else:
         report.estimation(found)
+        report.resources(taken)
     return 0
 
 
@@ -193,6 +201,8 @@ def compare(args: argparse.Namespace) -> int:
     from boards.compare.derive import derive
     from boards.compare.job import check_targets
 
+    if args.matrix == "fit":
+        return _fit(args)
     options = command.Options(
         matrix=args.matrix, targets=check_targets(args.targets), workers=args.jobs,
     )
@@ -207,6 +217,26 @@ def compare(args: argparse.Namespace) -> int:
     for failure in results.failures:
         _note(f"failed: {failure.job}: {failure.why}")
     return 1 if results.failures else 0
+
+
+def _fit(args: argparse.Namespace) -> int:
+    """Fit the resource model anew."""
+    from boards import report, resources
+    from boards.compare.fitting import fit
+    from boards.compare.job import check_targets
+
+    targets = check_targets(args.targets)
+    failures = fit(targets, args.jobs)
+    for failure in failures:
+        _note(f"failed: {failure.job}: {failure.why}")
+    if failures:
+        return 1
+    if args.json:
+        _json(resources.saved())
+    else:
+        report.fit(resources.saved(), targets)
+    _note(f"written: {resources.PATH}")
+    return 0
 
 
 def presets(args: argparse.Namespace) -> int:
@@ -282,7 +312,8 @@ def parser() -> Parser:
     sub = add(verify, machine, network, data)
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
     sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)
-    add(estimate, machine, network, data)
+    sub = add(estimate, machine, network, data)
+    sub.add_argument("--target", choices=("ecp5", "ice40"), default="ecp5", help=FAMILY_HELP)
     sub = add(generate, machine)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "verilog", help=OUT_HELP)
     sub.add_argument("--target", choices=("ecp5", "ice40"), help=TARGET_HELP)
@@ -308,6 +339,7 @@ def parser() -> Parser:
             f"--{name}", dest="matrix", action="store_const", const=name, default="default",
             help=text,
         )
+    size.add_argument("--fit", dest="matrix", action="store_const", const="fit", help=FIT_HELP)
     sub.add_argument("--targets", default="ecp5,ice40", help="families, default: %(default)s")
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "compare", help=OUT_HELP)
     sub.add_argument(

@@ -1,8 +1,8 @@
 """Results as tables for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,10 +13,15 @@ from golden.network import Network
 from hw.config import Config
 
 if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
+    from boards.resources import Figure, Resources
     from golden.evaluate import Evaluation
     from hw.estimate import Estimate
     from sim.verify import Verified
 
+RESOURCES = {
+    "ecp5": {"lut": "LUT4", "ff": "FF", "bram": "block RAM, 18 kbit", "dsp": "DSP, 18x18"},
+    "ice40": {"lut": "logic cells", "ff": "FF", "bram": "block RAM, 4 kbit", "dsp": "DSP, 16x16"},
+}
 CLOCKS_MHZ = (12, 100)
 """Of the smallest boards, and of what a larger one reaches with ease."""
 
@@ -96,6 +101,42 @@ def estimation(found: "Estimate") -> None:
     table("memory", ["of", "bits"], [[k, count(v)] for k, v in found.memory_bits.items()])
     print(f"cycles of loading the network: {found.load_cycles:,}")
     print("fits" if found.fits else f"does not fit: {found.why}")
+
+
+def resources(found: "Resources") -> None:
+    """Print what a machine will take, and how far such predictions were off."""
+    figures: dict[str, Figure | None] = {
+        "lut": found.lut, "ff": found.ff, "bram": found.bram, "dsp": found.dsp,
+    }
+    rows = [
+        [name, "-", "-", "-"] if figure is None else
+        [name, count(figure.value), f"{figure.error.median:.1%}", f"{figure.error.worst:.1%}"]
+        for name, figure in zip(RESOURCES[found.target].values(), figures.values(), strict=True)
+    ]
+    title = f"resources of {found.target} (errors: machines not fitted)"
+    table(title, ["of", "number", "median error", "worst"], rows)
+    if found.why:
+        print(f"not predicted: {found.why}")
+    else:
+        print(f"part: {found.device or 'none that is known holds it'}")
+    clock = found.fmax_mhz
+    if clock is None:
+        print("clock: not known, no such machine was placed and routed")
+    else:
+        span = f"{clock.low:g} to {clock.high:g}"
+        print(f"clock: {clock.median:g} MHz ({span}) from {clock.runs} runs of {clock.of}")
+
+
+def fit(model: Mapping[str, Any], targets: Iterable[str]) -> None:
+    """Print how well the resource model holds."""
+    rows = [
+        [f"{target} {RESOURCES[target][name]}", sort.replace("_", " "), count(each["shapes"]),
+         f"{each['median']:.1%}", f"{each['worst']:.1%}"]
+        for target in targets
+        for sort, errors in model["targets"][target]["errors"].items()
+        for name, each in errors.items()
+    ]
+    table("fit", ["of", "machines", "how many", "median error", "worst"], rows)
 
 
 def evaluation(result: "Evaluation") -> None:

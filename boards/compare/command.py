@@ -2,7 +2,8 @@
 
 Usage: ``bambino compare [--quick|--full] [--targets ecp5,ice40] [--out DIR] [--json] [--jobs N]``.
 Without an option it runs the default matrix. What was measured before comes from the cache, so a
-call that was interrupted goes on where it stopped, and a second one is instant.
+call that was interrupted goes on where it stopped, and a second one is instant. What `--fit` does
+instead is in `boards.compare.fitting`.
 """
 
 import json

@@ -87,7 +87,7 @@ def generate(job: Job) -> Design:
         text=to_verilog(component, top, target=machines.primitives(job)),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        clip=_clip(job) if job.level == "accelerator" else None,
+        clip=_clip(job) if job.level == "accelerator" and not job.options else None,
     )
 
 

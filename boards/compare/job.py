@@ -93,6 +93,9 @@ class Job:
         A part of the family; nothing for the smallest with room for it.
     seed
         Of place and route; None for synthesis alone.
+    options
+        Parameters of a machine, as ``groups=2 acc_bits=20``; nothing for the smallest machine that
+        runs its network.
     """
 
     target: Target
@@ -102,6 +105,7 @@ class Job:
     columns: int
     part: str = ""
     seed: int | None = None
+    options: str = ""
 
     def __post_init__(self) -> None:
         rules = (
@@ -119,6 +123,8 @@ class Job:
             for what, value in (("lanes", self.lanes), ("columns", self.columns))
             if value < 1
         ]
+        if self.options and self.level != "accelerator":
+            broken.append(f"level must be accelerator with options, not {self.level!r}")
         if broken:
             raise ValueError("job: " + "; ".join(broken))
 
@@ -141,7 +147,8 @@ class Job:
         size = f"{self.lanes}x{self.columns}" if self.level != "cell" else f"of {self.lanes} lanes"
         part = f" {self.part}" if self.part else ""
         seed = "" if self.seed is None else f" seed {self.seed}"
-        return f"{self.target}{part} {self.level} {self.kind} {size}{seed}"
+        options = f" {self.options}" if self.options else ""
+        return f"{self.target}{part} {self.level} {self.kind} {size}{options}{seed}"
 
 
 def check_targets(names: str) -> tuple[Target, ...]:

@@ -65,12 +65,14 @@ def cell(job: Job) -> "Cell":
 
 
 def config(job: Job) -> Config:
-    """Return the configuration of an array, or of the smallest machine that runs its network.
+    """Return the configuration of an array, or of a machine: its own or its network's smallest.
 
     Bare arrays have one lane group, so that no cell doubles a sum. Machines have as many as put
     the bit-planes of the network's input side by side.
     """
-    return _array(job) if job.level == "array" else _machine(job)
+    if job.level == "array":
+        return _array(job)
+    return _chosen(job) if job.options else _machine(job)
 
 
 def clip(job: Job) -> Estimate:
@@ -93,6 +95,18 @@ def _array(job: Job) -> Config:
         columns=job.columns,
         cell=KINDS[job.kind].cell_on(job.target),
         acc_bits=32,
+    )
+
+
+def _chosen(job: Job) -> Config:
+    """Return the machine with the parameters that `job` names."""
+    given = dict(each.split("=") for each in job.options.split())
+    return Config(
+        lanes=job.lanes,
+        columns=job.columns,
+        cell=KINDS[job.kind].cell_on(job.target),
+        pool_codes=bool(int(given.pop("pool_codes", "1"))),
+        **{name: int(value) for name, value in given.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """Every step of a job, done once and kept by a hash of its inputs, commands and tool versions."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Store:
             found = _count(folder, job, design.top, around)
             (folder / "synthesis.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
 
-        folder = cache.entry(f"compare-synth-{key}", make)
+        folder = self._entry(f"compare-synth-{key}", make)
         synthesis = Synthesis(**_read(folder / "synthesis.json"))
         return Step(folder=folder, synthesis=synthesis, clip=inner.clip)
 
@@ -126,8 +127,21 @@ class Store:
             kept_part["slowest"] = slowest_path(report)
             (folder / "used.json").write_text(json.dumps(kept_part), encoding="utf-8")
 
-        folder = cache.entry(f"compare-route-{key}", make)
+        folder = self._entry(f"compare-route-{key}", make)
         return _routed(job, step.synthesis, _read(folder / "used.json"))
+
+    def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
+        return cache.entry(name, make)
+
+
+class KnownStore(Store):
+    """Tells what was measured before; starts no tool, and waits for no other process."""
+
+    def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
+        folder = cache.folder() / name
+        if not folder.is_dir():
+            raise JobError(f"{name} is not measured yet")
+        return folder
 
 
 def _read(path: Path) -> Any:

@@ -69,6 +69,17 @@ def test_nine_taps_stand_side_by_side_where_a_group_has_the_lanes(kind, lanes, f
     assert len(first.passes) == (1 if frames == 3 else 3)
 
 
+def test_a_machine_of_chosen_parameters():
+    job = replace(MACHINE, options="groups=2 acc_bits=20 weight_rows=512 pool_codes=0")
+    config = machines.config(job)
+    assert (config.lanes, config.columns, config.cell) == (16, 8, "table")
+    assert (config.groups, config.acc_bits, config.weight_rows) == (2, 20, 512)
+    assert config.pool_codes is False
+    assert job.label.endswith("table 16x8 groups=2 acc_bits=20 weight_rows=512 pool_codes=0")
+    with pytest.raises(ValueError, match="level must be accelerator with options, not 'array'"):
+        replace(TABLE, options="groups=2")
+
+
 def test_a_multiply_is_one_multiply_whatever_its_bits():
     from boards.compare.designs import _clip
 

@@ -1,0 +1,151 @@
+"""Block RAMs: how many the memories of a machine take, by arithmetic alone.
+
+A memory is cut into blocks by choosing one of the block's aspect ratios, the cheapest: every block
+costs, and where the words lie in several ranges of addresses, so do the multiplexers behind them.
+This is yosys's rule (`memory_libmap`) with the prices that it states for either family.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from boards.compare.job import Target
+from hw.config import Config
+
+MUX_COST = 0.5
+"""What yosys reckons for each bit of a multiplexer behind a memory, or of a decoder before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ram:
+    """One sort of RAM.
+
+    Parameters
+    ----------
+    ratios
+        Width, bits, and words of each aspect ratio, the narrowest first.
+    byte
+        Bits that share a write enable, at most; 1 where every bit has its own.
+    cost
+        Of one of them.
+    """
+
+    ratios: tuple[tuple[int, int], ...]
+    byte: int
+    cost: int
+
+
+BLOCK: dict[Target, Ram] = {
+    "ecp5": Ram(
+        ratios=((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)),
+        byte=9, cost=128,
+    ),
+    "ice40": Ram(ratios=((2, 2048), (4, 1024), (8, 512), (16, 256)), byte=1, cost=64),
+}
+DISTRIBUTED: dict[Target, Ram] = {
+    "ecp5": Ram(ratios=((4, 16),), byte=4, cost=4),
+}
+"""What takes a small memory in place of blocks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Memories that are alike.
+
+    Parameters
+    ----------
+    name
+        What they hold.
+    words, width
+        Of one; bits.
+    chunks
+        Parts of a word that are written one by one.
+    copies
+        How many there are.
+    always_blocks
+        The source asks for block RAM, however small they are.
+    """
+
+    name: str
+    words: int
+    width: int
+    chunks: int = 1
+    copies: int = 1
+    always_blocks: bool = False
+
+
+def memories(config: Config) -> tuple[Memory, ...]:
+    """Return the memories of a machine; tables in distributed RAM are none of them."""
+    found = [
+        Memory(name="weights", words=config.weight_rows, width=8, copies=config.columns),
+        Memory(name="codes", words=config.code_words, width=8),
+        Memory(
+            name="maps", words=config.map_words // config.row_words, width=config.row_bits,
+            chunks=config.row_chunks,
+        ),
+        Memory(
+            name="partial_sums", words=config.partial_sums, width=config.acc_bits,
+            copies=config.columns,
+        ),
+        Memory(name="program", words=config.program_words, width=32),
+    ]
+    cell = config.cell_class
+    if getattr(cell, "ram", "") == "block":
+        found.append(
+            Memory(
+                name="tables", words=cell.entries, width=cell.data_bits, always_blocks=True,
+                copies=config.cells * config.columns,
+            ),
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """How one memory is built of RAMs.
+
+    Parameters
+    ----------
+    rams
+        How many.
+    muxed
+        Bits of multiplexers and decoders around them.
+    cost
+        What the tools reckon for all of it.
+    """
+
+    rams: int
+    muxed: int
+    cost: float
+
+
+def block_rams(memory: Memory, target: Target) -> int:
+    """Count the block RAMs of `memory`, all copies; 0 where something else is cheaper."""
+    return _blocks(memory, target).rams * memory.copies
+
+
+def muxed_bits(memory: Memory, target: Target) -> int:
+    """Count the bits of multiplexers and decoders around the block RAMs of `memory`."""
+    return _blocks(memory, target).muxed * memory.copies
+
+
+def _blocks(memory: Memory, target: Target) -> Cut:
+    best = _cheapest(memory, BLOCK[target])
+    others = [float(memory.words * memory.width)]  # a register each bit
+    if target in DISTRIBUTED:
+        others.append(_cheapest(memory, DISTRIBUTED[target]).cost)
+    if best.cost > min(others) and not memory.always_blocks:
+        return Cut(rams=0, muxed=0, cost=min(others))
+    return best
+
+
+def _cheapest(memory: Memory, ram: Ram) -> Cut:
+    """Return the cheapest way to build one such memory."""
+    found = []
+    for width, words in ram.ratios:
+        byte = min(ram.byte, width)
+        ranges = ceil(memory.words / words)
+        padded = memory.chunks * ceil(memory.width / memory.chunks / byte) * byte
+        rams = ceil(ranges * padded / width)
+        muxed = (ranges - 1) * memory.width + (ranges * memory.chunks if ranges > 1 else 0)
+        found.append(Cut(rams=rams, muxed=muxed, cost=ram.cost * rams + MUX_COST * muxed))
+    return min(found, key=lambda each: each.cost)

@@ -1,0 +1,195 @@
+"""What a machine will take of a chip, predicted from its configuration alone.
+
+Block RAMs and DSPs follow by arithmetic. Look-up tables and registers are sums of what the machine
+is made of (cells, bits of their sums, columns, lanes), each times a coefficient that was fitted to
+synthesised machines; `bambino compare --fit` writes them to resources.json, with the machines and
+with the errors on those that were held back. The clock is that of machines placed and routed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from boards.blocks import block_rams, memories
+from boards.compare.devices import fitting
+from boards.compare.job import TARGETS, Target
+from boards.features import cells_feature, features
+from hw.cell_kinds import check_target
+from hw.config import Config
+
+PATH = Path(__file__).with_name("resources.json")
+VERSION = 1
+FITTED, COUNTED = ("lut", "ff"), ("bram", "dsp")
+QUANTITIES = (*FITTED, *COUNTED)
+DSP_CELLS: Mapping[Target, tuple[str, ...]] = {"ecp5": ("mac",), "ice40": ()}
+"""Cells of one DSP each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Error:
+    """How far predictions were from what was measured, relative to it.
+
+    Parameters
+    ----------
+    median, worst
+        Of the magnitudes.
+    shapes
+        Machines that they are of.
+    """
+
+    median: float
+    worst: float
+    shapes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One predicted quantity.
+
+    Parameters
+    ----------
+    value
+        How many.
+    error
+        Of such predictions, on machines that the fit has not seen.
+    """
+
+    value: int
+    error: Error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clock:
+    """What such machines reached after place and route.
+
+    Parameters
+    ----------
+    median, low, high
+        MHz, over the runs.
+    runs
+        How many, all seeds.
+    of
+        Which machines.
+    """
+
+    median: float
+    low: float
+    high: float
+    runs: int
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """What a machine will take.
+
+    Parameters
+    ----------
+    target
+        Family of the chip.
+    lut, ff
+        LUT4 or logic cells, and registers; None if no machine with such cells was measured.
+    bram, dsp
+        Block RAMs of 18 kbit or 4 kbit, multipliers.
+    fmax_mhz
+        The clock; None if no machine was placed and routed so far.
+    device
+        The part that it would go on; None if none holds it, or if that is not known.
+    why
+        What is not known and why, or nothing.
+    """
+
+    target: Target
+    lut: Figure | None
+    ff: Figure | None
+    bram: Figure
+    dsp: Figure
+    fmax_mhz: Clock | None
+    device: str | None
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        return asdict(self)
+
+
+def predict(config: Config, target: Target) -> Resources:
+    """Predict what `config` takes on `target`.
+
+    Raises
+    ------
+    ValueError
+        There is no such target, or it does not have the cell.
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    check_target(config.cell, target)
+    model = saved()["targets"][target]
+    errors = {name: Error(**each) for name, each in model["errors"]["held_back"].items()}
+    counts = values(config, target, model)
+    known = set(counts) == set(QUANTITIES)
+    figures = {n: Figure(value=value, error=errors[n]) for n, value in counts.items()}
+    device = fitting(target, counts) if known else None
+    return Resources(
+        target=target,
+        lut=figures.get("lut"),
+        ff=figures.get("ff"),
+        bram=figures["bram"],
+        dsp=figures["dsp"],
+        fmax_mhz=_clock(config, model["clocks"]),
+        device=None if device is None else device.name,
+        why="" if known else f"no machine with {config.cell} cells was measured on {target}",
+    )
+
+
+@cache
+def saved() -> dict[str, Any]:
+    """Read the fitted model."""
+    data: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+    if data.get("version") != VERSION:
+        raise ValueError(f"{PATH.name} must be of version {VERSION}: bambino compare --fit")
+    return data
+
+
+def counted(config: Config, target: Target) -> dict[str, int]:
+    """Count what needs no fit."""
+    return {
+        "bram": sum(block_rams(memory, target) for memory in memories(config)),
+        "dsp": config.cells * config.columns if config.cell in DSP_CELLS[target] else 0,
+    }
+
+
+def values(config: Config, target: Target, model: Mapping[str, Any]) -> dict[str, int]:
+    """Return all that `model` tells of `config`: what is counted, what is fitted."""
+    found = counted(config, target)
+    for name in FITTED:
+        coefficients: Mapping[str, float] = model["coefficients"][name]
+        parts = features(config, target, name)
+        if cells_feature(config) in coefficients:
+            taken = sum(coefficients.get(part, 0.0) * number for part, number in parts.items())
+            found[name] = round(taken)
+    return found
+
+
+def _clock(config: Config, runs: Iterable[Mapping[str, Any]]) -> Clock | None:
+    """Sum up the machines with such cells, or, if there is none, all machines."""
+    machines = [each for each in runs if each["level"] == "accelerator" and each["fmax_mhz"]]
+    alike = [each for each in machines if each["cell"] == config.cell]
+    speeds = [mhz for each in alike or machines for mhz in each["fmax_mhz"]]
+    if not speeds:
+        return None
+    shapes = [f"{each['cell']} {each['lanes']}x{each['columns']}" for each in alike or machines]
+    return Clock(
+        median=round(median(speeds), 1), low=min(speeds), high=max(speeds), runs=len(speeds),
+        of=", ".join(dict.fromkeys(shapes)),
+    )
+
+
+def config_of(shape: Mapping[str, Any]) -> Config:
+    """Return the machine of a shape in resources.json; parameters gone since then are ignored."""
+    known = {field.name for field in fields(Config)}
+    return Config(**{name: value for name, value in shape["config"].items() if name in known})
