@@ -4,19 +4,16 @@ Exit codes: 0 good, 1 the machines disagree, 2 bad input (one line on stderr), 1
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Never
+from typing import Never
 
-if TYPE_CHECKING:
-    from golden.network import Network
-    from hw.config import Config
+from boards.console import chosen_config, chosen_network, note, print_json
+from boards.verbs import bench, compare, estimate, presets
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -73,8 +70,8 @@ def score(args: argparse.Namespace) -> int:
     from boards import choice, report
     from golden import clip
 
-    network = _network(args)
-    predict = choice.engine(args.engine, _config(args), _note)
+    network = chosen_network(args)
+    predict = choice.engine(args.engine, chosen_config(args), note)
     began = perf_counter()
     windows = clip.windows(network, args.clip)
     traces = predict(network, [window.codes for window in windows])
@@ -82,7 +79,7 @@ def score(args: argparse.Namespace) -> int:
     seconds = perf_counter() - began
     if args.json:
         how = {"engine": args.engine, "preset": args.preset, "seconds": seconds}
-        _json(result.as_dict() | how)
+        print_json(result.as_dict() | how)
     else:
         report.score(result, args.engine, seconds)
         report.origin(network)
@@ -97,44 +94,28 @@ def verify(args: argparse.Namespace) -> int:
     from sim.engine import RtlEngine
     from sim.verify import verify as compare
 
-    network, config = _network(args), _config(args)
+    network, config = chosen_network(args), chosen_config(args)
     windows = [window for path in args.clips or [None] for window in clip.windows(network, path)]
-    engine = RtlEngine(config, report=_note)
+    engine = RtlEngine(config, report=note)
     found = compare(engine, network, [window.codes for window in windows], waves=args.waves)
     if args.json:
-        _json(found.as_dict())
+        print_json(found.as_dict())
     else:
         seconds = None if network.front_end is None else network.front_end.clip_seconds
         report.verification(found, predict(network, config), len(windows), seconds)
         report.origin(network)
     if found.first is not None:
-        _note(f"first difference: {windows[found.first[0]].origin}, {found.first[1]}")
+        note(f"first difference: {windows[found.first[0]].origin}, {found.first[1]}")
     if found.cycles != found.estimated_cycles:
-        _note(f"cycles must be {found.estimated_cycles} as estimated, not {found.cycles}")
+        note(f"cycles must be {found.estimated_cycles} as estimated, not {found.cycles}")
     return 0 if found.good else 1
-
-
-def estimate(args: argparse.Namespace) -> int:
-    """Predict every layer's cycles, exactly, and the chip's resources; nothing is simulated."""
-    from boards import report, resources
-    from hw.estimate import estimate as predict
-
-    network, config = _network(args), _config(args)
-    taken = resources.predict(config, args.target)
-    found = predict(network, config)
-    if args.json:
-        _json(found.as_dict() | {"resources": taken.as_dict()})
-    else:
-        report.estimation(found)
-        report.resources(taken)
-    return 0
 
 
 def generate(args: argparse.Namespace) -> int:
     """Write the accelerator as accelerator.v with its manifest.json."""
     from hw.manifest import generate as write
 
-    for path in write(_config(args), args.out, target=args.target):
+    for path in write(chosen_config(args), args.out, target=args.target):
         print(path)
     return 0
 
@@ -149,7 +130,7 @@ def vectors(args: argparse.Namespace) -> int:
     if args.corners:
         print(f"{args.out}: {len(corner_vectors(args.out))} corners")
         return 0
-    network = _network(args)
+    network = chosen_network(args)
     windows = clip.windows(network, args.clip)
     for window in windows:
         out = args.out if len(windows) == 1 else args.out / f"window{window.start:g}"
@@ -186,101 +167,13 @@ def evaluate(args: argparse.Namespace) -> int:
             raise ValueError("--float must come with --checkpoint")
         result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
     else:
-        network = _network(args)
+        network = chosen_network(args)
         result = measure(network, mixes, args.data, checkpoint=args.checkpoint, ticker=ticker)
     if args.json:
-        _json(result.as_dict())
+        print_json(result.as_dict())
     else:
         report.evaluation(result)
     return 0
-
-
-def compare(args: argparse.Namespace) -> int:
-    """Measure what the hardware costs: binary cells against multiply-accumulate."""
-    from boards.compare import command, tables
-    from boards.compare.derive import derive
-    from boards.compare.job import check_targets
-
-    if args.matrix == "fit":
-        return _fit(args)
-    options = command.Options(
-        matrix=args.matrix, targets=check_targets(args.targets), workers=args.jobs,
-    )
-    results = command.measure(options)
-    figures = derive(results)
-    command.save(results, figures, args.out)
-    if args.json:
-        _json(command.as_dict(results, figures))
-    else:
-        tables.show(results, figures)
-    _note(f"written: {args.out}")
-    for failure in results.failures:
-        _note(f"failed: {failure.job}: {failure.why}")
-    return 1 if results.failures else 0
-
-
-def _fit(args: argparse.Namespace) -> int:
-    """Fit the resource model anew."""
-    from boards import report, resources
-    from boards.compare.fitting import fit
-    from boards.compare.job import check_targets
-
-    targets = check_targets(args.targets)
-    failures = fit(targets, args.jobs)
-    for failure in failures:
-        _note(f"failed: {failure.job}: {failure.why}")
-    if failures:
-        return 1
-    if args.json:
-        _json(resources.saved())
-    else:
-        report.fit(resources.saved(), targets)
-    _note(f"written: {resources.PATH}")
-    return 0
-
-
-def presets(args: argparse.Namespace) -> int:
-    """List the presets and their parameters."""
-    from boards import report
-    from hw.config import PRESETS
-
-    if args.json:
-        _json({name: asdict(config) for name, config in PRESETS.items()})
-    else:
-        report.presets(PRESETS)
-    return 0
-
-
-def bench(args: argparse.Namespace) -> int:
-    """Measure the figures of README.md anew; takes minutes, prints JSON."""
-    from boards.figures import measure
-
-    figures = measure(_note)
-    _json(figures)
-    return 1 if None in figures.values() else 0
-
-
-def _network(args: argparse.Namespace) -> "Network":
-    """Load the network that `args` choose; a wrong preset is refused whatever the verb needs."""
-    from boards import choice
-
-    _config(args)
-    return choice.network(args.network, args.preset, eight_bit=args.eight_bit)
-
-
-def _config(args: argparse.Namespace) -> "Config":
-    from boards import choice
-
-    return choice.config(args.preset, args.lanes, args.columns, args.cell)
-
-
-def _note(line: str) -> None:
-    """Tell people what happens, or what went wrong, beside the results."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def _json(data: object) -> None:
-    print(json.dumps(data, indent=2))
 
 
 def parser() -> Parser:
@@ -359,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _note(f"{name}: interrupted")
+        note(f"{name}: interrupted")
         return 130
     except BrokenPipeError:  # as when piped into `head`; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -370,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = refusal.exit_code(error)
         if known is None or "BAMBINO_TRACEBACK" in os.environ:
             raise
-        _note(f"{name}: {refusal.explain(error)}")
+        note(f"{name}: {refusal.explain(error)}")
         return known
     return code
 

@@ -29,7 +29,7 @@ class Options:
     Parameters
     ----------
     matrix
-        quick, default or full.
+        quick, default or full; fit for none of them, see `boards.compare.fitting`.
     targets
         Families.
     workers

@@ -70,6 +70,8 @@ def test_bad_input(tools, tmp_path, capsys, monkeypatch):
     for argv, rule in (
         (["--targets", "xc7"], "targets must be of ecp5, ice40, not 'xc7'"),
         (["--jobs", "0"], "jobs must be at least 1, not 0"),
+        (["--fit", "--jobs", "0"], "jobs must be at least 1, not 0"),
+        (["--fit", "--targets", "xc7"], "targets must be of ecp5, ice40, not 'xc7'"),
     ):
         code, out, err = run(capsys, *argv, "--out", tmp_path / "out")
         assert (code, out) == (2, "")
@@ -86,7 +88,7 @@ def test_help_loads_nothing_heavy():
         "import sys, bambino\n"
         "try: bambino.main(['compare', '--help'])\n"
         "except SystemExit: pass\n"
-        "print({'numpy', 'amaranth', 'matplotlib', 'rich', 'boards'} & set(sys.modules))\n"
+        "print({'numpy', 'amaranth', 'matplotlib', 'rich', 'boards.compare'} & set(sys.modules))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
