@@ -77,7 +77,10 @@ def memories(config: Config) -> tuple[Memory, ...]:
     """Return the memories of a machine; tables in distributed RAM are none of them."""
     found = [
         Memory(name="weights", words=config.weight_rows, width=8, copies=config.columns),
-        Memory(name="codes", words=config.code_words, width=8),
+        Memory(
+            name="codes", words=config.code_words // config.code_banks, width=8,
+            copies=config.code_banks,
+        ),
         Memory(
             name="maps", words=config.map_words // config.row_words, width=config.row_bits,
             chunks=config.row_chunks,

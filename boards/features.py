@@ -24,6 +24,7 @@ def features(config: Config, target: Target, quantity: str) -> Features:
         "columns": columns,
         "columns of whole codes": columns * (config.act_bits > 1),
         "bits of the lanes": config.word_bits,
+        "further frames of codes": config.code_frames - 1,
         "machine": 1,
     }
     if quantity == "ff":
@@ -59,6 +60,7 @@ def _registers(config: Config) -> int:
         moved * (config.columns - 1)
         + column * config.columns
         + config.act_bits * (skew + deskew)
+        + 2 * _taps(config)
         + token_delay(config) * (total + int(ENDS.size))
     )
 
@@ -71,7 +73,13 @@ def _logic(config: Config, target: Target) -> int:
         sum(config.sum_widths) + _doubled(config, target) + config.acc_bits * (1 + shifted + end)
     )
     ranges = sum(muxed_bits(memory, target) for memory in memories(config))
-    return column * config.columns + ranges + (config.row_words - 1) * config.word_bits
+    rows = (config.row_words - 1) * config.word_bits
+    return column * config.columns + ranges + rows + _taps(config)
+
+
+def _taps(config: Config) -> int:
+    """Bits of the codes that the window keeps, of as many bit-planes as stand side by side."""
+    return config.code_frames * (config.code_taps - 1) * config.groups * config.act_bits
 
 
 def _doubled(config: Config, target: Target) -> int:

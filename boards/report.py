@@ -124,10 +124,13 @@ def resources(found: "Resources") -> None:
         print("clock: not known, no such machine was placed and routed")
     else:
         span = f"{clock.low:g} to {clock.high:g}"
-        print(f"clock: {clock.median:g} MHz ({span}) from {clock.runs} runs of {clock.of}")
+        print(f"clock: {clock.median:g} MHz ({span}) as in {clock.runs} runs of {clock.of}")
+        if clock.error is not None:
+            error = f"{clock.error.median:.1%} in the median, {clock.error.worst:.1%} at worst"
+            print(f"such clocks were off by {error} (each machine from the others)")
 
 
-def fit(model: Mapping[str, Any], targets: Iterable[str]) -> None:
+def fit(model: Mapping[str, Any], targets: Sequence[str]) -> None:
     """Print how well the resource model holds."""
     rows = [
         [f"{target} {RESOURCES[target][name]}", sort.replace("_", " "), count(each["shapes"]),
@@ -136,6 +139,11 @@ def fit(model: Mapping[str, Any], targets: Iterable[str]) -> None:
         for sort, errors in model["targets"][target]["errors"].items()
         for name, each in errors.items()
     ]
+    for target in targets:
+        error = model["targets"][target]["clock"]["error"]
+        if error is not None:
+            off = [f"{error['median']:.1%}", f"{error['worst']:.1%}"]
+            rows.append([f"{target} clock", "each from others", count(error["shapes"]), *off])
     table("fit", ["of", "machines", "how many", "median error", "worst"], rows)
 
 

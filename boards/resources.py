@@ -3,13 +3,15 @@
 Block RAMs and DSPs follow by arithmetic. Look-up tables and registers are sums of what the machine
 is made of (cells, bits of their sums, columns, lanes), each times a coefficient that was fitted to
 synthesised machines; `bambino compare --fit` writes them to resources.json, with the machines and
-with the errors on those that were held back. The clock is that of machines placed and routed.
+with the errors on those that were held back. The clock is that of the likest machine that was
+placed and routed: a slowest path lies where the tools put it, and no count foretells it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from math import log
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -64,7 +66,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clock:
-    """What such machines reached after place and route.
+    """What the likest machine reached after place and route.
 
     Parameters
     ----------
@@ -73,7 +75,9 @@ class Clock:
     runs
         How many, all seeds.
     of
-        Which machines.
+        Which machine, and on which part.
+    error
+        Of such predictions, each machine from the others; None with one machine alone.
     """
 
     median: float
@@ -81,6 +85,7 @@ class Clock:
     high: float
     runs: int
     of: str
+    error: Error | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +145,7 @@ def predict(config: Config, target: Target) -> Resources:
         ff=figures.get("ff"),
         bram=figures["bram"],
         dsp=figures["dsp"],
-        fmax_mhz=_clock(config, model["clocks"]),
+        fmax_mhz=_clock(config, model["clock"]),
         device=None if device is None else device.name,
         why="" if known else f"no machine with {config.cell} cells was measured on {target}",
     )
@@ -175,18 +180,35 @@ def values(config: Config, target: Target, model: Mapping[str, Any]) -> dict[str
     return found
 
 
-def _clock(config: Config, runs: Iterable[Mapping[str, Any]]) -> Clock | None:
-    """Sum up the machines with such cells, or, if there is none, all machines."""
-    machines = [each for each in runs if each["level"] == "accelerator" and each["fmax_mhz"]]
-    alike = [each for each in machines if each["cell"] == config.cell]
-    speeds = [mhz for each in alike or machines for mhz in each["fmax_mhz"]]
-    if not speeds:
+def _clock(config: Config, clock: Mapping[str, Any]) -> Clock | None:
+    """Tell the clock of the likest machine."""
+    near = likest(config.cell, config.cells * config.columns, clock["machines"])
+    if near is None:
         return None
-    shapes = [f"{each['cell']} {each['lanes']}x{each['columns']}" for each in alike or machines]
+    speeds = near["fmax_mhz"]
     return Clock(
         median=round(median(speeds), 1), low=min(speeds), high=max(speeds), runs=len(speeds),
-        of=", ".join(dict.fromkeys(shapes)),
+        of=f"{near['cell']} {near['lanes']}x{near['columns']} on {near['device']}",
+        error=None if clock["error"] is None else Error(**clock["error"]),
     )
+
+
+def likest(
+    cell: str, cells: int, machines: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Any] | None:
+    """Return the machine whose number of cells is nearest, by ratio; of such cells if there is one.
+
+    Parameters
+    ----------
+    cell
+        Kind of the cells.
+    cells
+        How many the array has.
+    machines
+        Those that were placed and routed; of equally near ones the first is taken.
+    """
+    alike = [each for each in machines if each["cell"] == cell]
+    return min(alike or machines, key=lambda each: abs(log(each["cells"] / cells)), default=None)
 
 
 def config_of(shape: Mapping[str, Any]) -> Config:

@@ -1,8 +1,8 @@
 """`bambino compare --fit`: synthesise machines and fit the resource model to what they take.
 
 What was synthesised before comes from the cache, so a call that was interrupted goes on where it
-stopped. The clocks are those of machines of the full matrix that have been placed and routed
-before; none is routed here.
+stopped. The clocks are those of machines of the full matrix that `bambino compare` has placed and
+routed before; none is routed here.
 """
 
 import json
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from boards import resources
 from boards.compare import machines
 from boards.compare import matrix as matrices
-from boards.compare.job import KINDS, Job, Target
+from boards.compare.job import Job, Target
 from boards.compare.results import Failure, Result, write
 from boards.compare.runs import run
 from boards.compare.shapes import HELD_BACK, shapes
 from boards.compare.store import KnownStore, Store
 from boards.compare.tools import JobError, Runner, find
+from boards.console import note
 from boards.features import features
 
 Shape = dict[str, Any]
@@ -41,6 +42,7 @@ def fit(targets: Sequence[Target], workers: int) -> tuple[Failure, ...]:
     found, failures = run(list(listed), store, runner, workers=workers, title="synthesis")
     if failures:
         return tuple(failures)
+    note("clocks: looking for machines that were placed and routed before")
     measured = [_shape(result, listed[result.job]) for result in found]
     before = resources.saved()["targets"] if resources.PATH.is_file() else {}
     model = {
@@ -50,7 +52,7 @@ def fit(targets: Sequence[Target], workers: int) -> tuple[Failure, ...]:
             target: _model(target, [s for s in measured if s["target"] == target])
             | {
                 "tools": {name: tools[name].version for name in ("yosys", f"nextpnr-{target}")},
-                "clocks": clocks(target, KnownStore(tools, runner)),
+                "clock": clock(target, KnownStore(tools, runner)),
             }
             for target in targets
         },
@@ -92,10 +94,7 @@ def errors(
         predicted = resources.values(resources.config_of(shape), target, model)
         for name, taken in shape["counts"].items():
             off[name].append(abs(predicted[name] - taken) / max(1, taken))
-    return {
-        name: {"median": round(median(each), 4), "worst": round(max(each), 4), "shapes": len(each)}
-        for name, each in off.items()
-    }
+    return {name: _summary(each) for name, each in off.items()}
 
 
 def coefficients(target: Target, seen: Sequence[Shape], quantity: str) -> dict[str, float]:
@@ -142,26 +141,49 @@ def non_negative(table: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDA
     return solved
 
 
-def clocks(target: Target, store: KnownStore) -> list[dict[str, Any]]:
-    """Return the clocks of arrays and machines of the full matrix, where they are known."""
+def clock(target: Target, store: KnownStore) -> dict[str, Any]:
+    """Return the machines of the full matrix whose clocks are known, and how like they are."""
     found = []
     for entry in matrices.entries("full", (target,)):
         job = entry.job
-        if job.level == "cell" or not entry.seeds or machines.left_out(job):
+        if job.level != "accelerator" or not entry.seeds or machines.left_out(job):
             continue
-        speeds = [mhz for seed in range(1, entry.seeds + 1) if (mhz := _known(job, seed, store))]
-        found.append({
-            "level": job.level,
-            "cell": KINDS[job.kind].cell_on(target),
-            "lanes": job.lanes,
-            "columns": job.columns,
-            "fmax_mhz": speeds,
-        })
-    return [each for each in found if each["fmax_mhz"]]
+        if machines.primitives(job) is None:  # a multiplier left to the tools: nobody builds that
+            continue
+        config = machines.config(job)
+        known = [r for seed in range(1, entry.seeds + 1) if (r := _known(job, seed, store))]
+        if known:
+            found.append({
+                "cell": config.cell,
+                "lanes": config.lanes,
+                "columns": config.columns,
+                "cells": config.cells * config.columns,
+                "device": known[0].device,
+                "fmax_mhz": [each.fmax_mhz for each in known],
+            })
+    return {"machines": found, "error": clock_error(found)}
 
 
-def _known(job: Job, seed: int, store: KnownStore) -> float | None:
+def _known(job: Job, seed: int, store: KnownStore) -> Result | None:
+    """Return what was routed before."""
     try:
-        return store.measure(replace(job, seed=seed)).fmax_mhz
+        result = store.measure(replace(job, seed=seed))
     except JobError:
         return None
+    return result if result.routed else None  # else no part holds it
+
+
+def clock_error(routed: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """Predict every machine's median clock from the others; None where there are none."""
+    off = []
+    for i, each in enumerate(routed):
+        near = resources.likest(each["cell"], each["cells"], [*routed[:i], *routed[i + 1 :]])
+        if near is not None:
+            taken = median(each["fmax_mhz"])
+            off.append(abs(median(near["fmax_mhz"]) - taken) / taken)
+    return _summary(off) if off else None
+
+
+def _summary(off: Sequence[float]) -> dict[str, float]:
+    """Sum up relative errors."""
+    return {"median": round(median(off), 4), "worst": round(max(off), 4), "shapes": len(off)}

@@ -99,15 +99,16 @@ def _array(job: Job) -> Config:
 
 
 def _chosen(job: Job) -> Config:
-    """Return the machine with the parameters that `job` names."""
+    """Return the machine with the parameters that `job` names, as the command line makes it."""
     given = dict(each.split("=") for each in job.options.split())
-    return Config(
+    machine = Config(
         lanes=job.lanes,
         columns=job.columns,
         cell=KINDS[job.kind].cell_on(job.target),
         pool_codes=bool(int(given.pop("pool_codes", "1"))),
         **{name: int(value) for name, value in given.items()},
     )
+    return side_by_side(machine)
 
 
 @cache

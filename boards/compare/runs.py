@@ -22,7 +22,8 @@ def run(jobs: Sequence[Job], store: Store, runner: Runner, *, workers: int, titl
     """Measure `jobs`, the largest first; return results in the order of `jobs`, and failures.
 
     An interruption ends the tools and leaves by KeyboardInterrupt; what was finished is kept in
-    the cache, and the next call takes it from there.
+    the cache, and the next call takes it from there. Progress is a bar, or, where stderr is no
+    terminal, a line for each job.
     """
     results: dict[Job, Result] = {}
     failures: dict[Job, Failure] = {}
@@ -46,6 +47,7 @@ def run(jobs: Sequence[Job], store: Store, runner: Runner, *, workers: int, titl
                         failures[job] = Failure(job=job.label, why=one_line(error))
                     else:
                         raise error
+                    _tell(progress, f"{len(results) + len(failures)}/{len(jobs)}", title, job)
                 progress.update(task, completed=len(jobs) - len(left))
     except BaseException:
         runner.stop()
@@ -73,6 +75,12 @@ def one_line(error: BaseException) -> str:
 def designs(jobs: Iterable[Job]) -> list[Job]:
     """Return the designs of `jobs`, each once, in order."""
     return list(dict.fromkeys(job.design for job in jobs))
+
+
+def _tell(progress: Progress, done: str, title: str, job: Job) -> None:
+    """Say which job ended, where no bar is seen: in a log."""
+    if not progress.console.is_terminal:
+        print(f"{title} {done}: {job.label}", file=sys.stderr, flush=True)
 
 
 def _progress() -> Progress:
