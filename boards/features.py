@@ -20,7 +20,7 @@ def features(config: Config, target: Target, quantity: str) -> Features:
     registers = {"bits of registers": _registers(config)}
     logic = {"bits of adders and multiplexers": _logic(config, target)}
     found = {
-        cells_feature(config): config.cells * columns,
+        f"{config.cell} cells": config.cells * columns,
         "columns": columns,
         "columns of whole codes": columns * (config.act_bits > 1),
         "bits of the lanes": config.word_bits,
@@ -34,11 +34,6 @@ def features(config: Config, target: Target, quantity: str) -> Features:
     else:
         found |= logic
     return {name: float(number) for name, number in found.items()}
-
-
-def cells_feature(config: Config) -> str:
-    """Name the number of cells of one kind."""
-    return f"{config.cell} cells"
 
 
 def _registers(config: Config) -> int:

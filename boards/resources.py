@@ -19,7 +19,7 @@ from typing import Any
 from boards.blocks import block_rams, memories
 from boards.compare.devices import fitting
 from boards.compare.job import TARGETS, Target
-from boards.features import cells_feature, features
+from boards.features import Features, features
 from hw.cell_kinds import check_target
 from hw.config import Config
 
@@ -97,7 +97,7 @@ class Resources:
     target
         Family of the chip.
     lut, ff
-        LUT4 or logic cells, and registers; None if no machine with such cells was measured.
+        LUT4 or logic cells, and registers; None if no machine with such parts was measured.
     bram, dsp
         Block RAMs of 18 kbit or 4 kbit, multipliers.
     fmax_mhz
@@ -136,9 +136,13 @@ def predict(config: Config, target: Target) -> Resources:
     model = saved()["targets"][target]
     errors = {name: Error(**each) for name, each in model["errors"]["held_back"].items()}
     counts = values(config, target, model)
-    known = set(counts) == set(QUANTITIES)
+    missing = {
+        part: None
+        for name in FITTED
+        for part in unknown(features(config, target, name), model["coefficients"][name])
+    }
     figures = {n: Figure(value=value, error=errors[n]) for n, value in counts.items()}
-    device = fitting(target, counts) if known else None
+    device = None if missing else fitting(target, counts)
     return Resources(
         target=target,
         lut=figures.get("lut"),
@@ -147,7 +151,7 @@ def predict(config: Config, target: Target) -> Resources:
         dsp=figures["dsp"],
         fmax_mhz=_clock(config, model["clock"]),
         device=None if device is None else device.name,
-        why="" if known else f"no machine with {config.cell} cells was measured on {target}",
+        why=f"no machine with {', '.join(missing)} was measured on {target}" if missing else "",
     )
 
 
@@ -174,10 +178,14 @@ def values(config: Config, target: Target, model: Mapping[str, Any]) -> dict[str
     for name in FITTED:
         coefficients: Mapping[str, float] = model["coefficients"][name]
         parts = features(config, target, name)
-        if cells_feature(config) in coefficients:
-            taken = sum(coefficients.get(part, 0.0) * number for part, number in parts.items())
-            found[name] = round(taken)
+        if not unknown(parts, coefficients):
+            found[name] = round(sum(coefficients.get(part, 0) * n for part, n in parts.items()))
     return found
+
+
+def unknown(parts: Features, coefficients: Mapping[str, float]) -> list[str]:
+    """Name the features of a machine that no machine had to which the model was fitted."""
+    return [part for part, number in parts.items() if number and part not in coefficients]
 
 
 def _clock(config: Config, clock: Mapping[str, Any]) -> Clock | None:

@@ -98,7 +98,10 @@ def errors(
 
 
 def coefficients(target: Target, seen: Sequence[Shape], quantity: str) -> dict[str, float]:
-    """Fit what each feature takes, so that the squares of the relative errors are least."""
+    """Fit what each feature takes, so that the squares of the relative errors are least.
+
+    Every feature that some machine has gets a coefficient, and no other: it would be a guess.
+    """
     rows = [features(resources.config_of(shape), target, quantity) for shape in seen]
     taken = np.array([shape["counts"][quantity] for shape in seen], np.float64)
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -106,8 +109,8 @@ def coefficients(target: Target, seen: Sequence[Shape], quantity: str) -> dict[s
     solved = non_negative(table / taken[:, None], np.ones(len(seen)))
     return {
         name: round(float(value), 4)
-        for name, value in zip(names, solved, strict=True)
-        if value or name.endswith(" cells")
+        for name, value, column in zip(names, solved, table.T, strict=True)
+        if column.any()
     }
 
 

@@ -1,7 +1,7 @@
 """`bambino compare --fit`: what it measures and writes; what `estimate` tells of clocks then."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from boards.compare.job import KINDS, Job
 from boards.compare.matrix import Entry
 from boards.compare.store import Store
 from boards.compare.tools import Runner, find
+from boards.features import features
 from hw.config import Config
 
 SMALL = Config(lanes=8, columns=8, acc_bits=24, weight_rows=2048)
@@ -31,6 +32,20 @@ def test_least_squares_without_negatives():
     assert clipped[1] == 0
     assert (clipped >= 0).all()
     assert fitting.non_negative(table, -np.ones(4)) == pytest.approx([0, 0, 0])
+
+
+def test_a_part_that_no_machine_had_gets_no_coefficient():
+    configs = [replace(SMALL, lanes=lanes, columns=columns) for lanes, columns in
+               ((8, 4), (16, 8), (24, 24), (32, 8), (64, 16), (12, 6), (48, 3), (20, 20))]
+    seen = [{"config": asdict(each), "counts": {"lut": 50 * each.lanes}} for each in configs]
+    found = fitting.coefficients("ecp5", seen, "lut")
+    assert {"gated cells", "machine"} < set(found)
+    assert "further frames of codes" not in found
+    wide = replace(SMALL, lanes=16, code_frames=3)
+    assert resources.unknown(features(SMALL, "ecp5", "lut"), found) == []
+    assert resources.unknown(features(wide, "ecp5", "lut"), found) == ["further frames of codes"]
+    seen.append({"config": asdict(wide), "counts": {"lut": 800}})
+    assert fitting.coefficients("ecp5", seen, "lut")["further frames of codes"] >= 0
 
 
 def routed(cell, lanes, columns, *speeds):
