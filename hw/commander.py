@@ -92,7 +92,7 @@ class Commander(wiring.Component):
         command, error = Signal(8), Signal(8)
         left = Signal(24)  # payload words to come
         address, following = Signal(17), Signal(17)  # of the program, or of the weights' row
-        weights, held = Signal(32), Signal(3)
+        weights, held = Signal(32), Signal(3)  # the first also holds the size of the code ring
         column = Signal(range(config.columns))
         taken = self.i.valid & self.i.ready
         in_step = self.i.p.last == (left == 1)  # packet and count end together
@@ -119,7 +119,7 @@ class Commander(wiring.Component):
         m.d.comb += [
             self.p_addr.eq(address),
             self.p_data.eq(word),
-            self.size.eq(word),
+            self.size.eq(weights),
             self.codes.eq(word),
         ]
         with m.FSM():
@@ -189,13 +189,15 @@ class Commander(wiring.Component):
             with m.State("SIZE"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    m.next = "REPLY"
+                    m.d.sync += weights.eq(word)
+                    m.next = "START"
                     with m.If(~self.i.p.last | ~in_step):
                         refuse(Error.LENGTH)
                     with m.Elif((word == 0) | ~_at_most(word, min(config.code_words, REACH - 1))):
                         refuse(Error.RANGE)
-                    with m.Else():
-                        m.d.comb += self.start.eq(1)
+            with m.State("START"):
+                m.d.comb += self.start.eq(1)
+                m.next = "REPLY"
             with m.State("CODES"):
                 m.d.comb += [
                     self.i.ready.eq(self.codes_ready | self.codes_full),

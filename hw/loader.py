@@ -77,7 +77,7 @@ class Loader(wiring.Component):
         config, layer, load = self.config, self.layer, self.load
         lanes, entries = config.cell_class.lanes, config.cell_class.entries
         at, plane_at = Signal.like(load.addr), Signal.like(load.addr)  # the cell's rows; a plane's
-        lane = Signal(range(lanes))
+        lane = Signal(range(lanes))  # of this step; 0 between tiles, and at their first step
         step, cell = Signal(range(entries)), Signal(range(config.cells))
         last_step, last_cell = step == entries - 1, cell == config.cells - 1
         # Left, this one counted.
@@ -173,13 +173,14 @@ class Loader(wiring.Component):
         if entries > 1:
             m.d.comb += load.next.eq(~fsm.ongoing("LOAD") | (step == 0))
             with m.If(fsm.ongoing("LOAD")), m.Switch(step):
-                for number, (bit, entry, subtract) in enumerate(walk(len(step))):
+                steps = walk(len(step))
+                for number, (bit, entry, subtract) in enumerate(steps):
                     with m.Case(number):
-                        m.d.comb += [
-                            load.scale.eq(bit) if lanes == 1 else lane.eq(bit),
-                            load.entry.eq(entry),
-                            load.subtract.eq(subtract),
-                        ]
+                        m.d.comb += [load.entry.eq(entry), load.subtract.eq(subtract)]
+                        if lanes == 1:
+                            m.d.comb += load.scale.eq(bit)
+                        else:
+                            m.d.sync += lane.eq(steps[(number + 1) % entries][0])
         return m
 
 

@@ -10,7 +10,7 @@ from hw.program import LAYER, PASS, PASS_BITS, REACH
 class PassFetch(wiring.Component):
     """Reads the layer's passes in a circle, two program words each.
 
-    **Timing**: `valid` rises 3 cycles after `go` or `take` and stays until `take`.
+    **Timing**: `valid` rises 4 cycles after `go` or `take` and stays until `take`.
 
     ====== ===========================
     cycle  what happens
@@ -18,7 +18,8 @@ class PassFetch(wiring.Component):
     0      `go` or `take`
     1      first word is read
     2      second word is read, first here
-    3      second word here: `valid`
+    3      second word here
+    4      both in registers: `valid`
     ====== ===========================
 
     Parameters
@@ -48,7 +49,7 @@ class PassFetch(wiring.Component):
         The pass.
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, *, program_words: int = REACH, pass_bits: int = PASS_BITS) -> None:
         self.program_words = program_words
@@ -69,10 +70,10 @@ class PassFetch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(self.pass_bits)  # passes until the circle closes, the fetched one counted
-        first = Signal(32)
+        first, second = Signal(32), Signal(32)
         at = Signal(range(self.program_words))
         m.d.comb += self.r_addr.eq(at)
-        m.d.comb += self.entry.eq(Cat(first, self.r_data))
+        m.d.comb += self.entry.eq(Cat(first, second))
         with m.FSM():
             with m.State("VALID"):  # also before the first run, when nobody takes
                 m.d.comb += self.valid.eq(1)
@@ -92,5 +93,8 @@ class PassFetch(wiring.Component):
             with m.State("SECOND"):
                 m.d.comb += self.r_en.eq(1)
                 m.d.sync += [at.eq(at + 1), first.eq(self.r_data)]
+                m.next = "THIRD"
+            with m.State("THIRD"):
+                m.d.sync += second.eq(self.r_data)
                 m.next = "VALID"
         return m

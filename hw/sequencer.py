@@ -103,7 +103,7 @@ class Sequencer(wiring.Component):
             self.run.eq(Cat(Const(0, 32), words[: 32 * RUN_WORDS])),
             self.layer.eq(words[32 * RUN_WORDS :]),
             self.result.eq(word),
-            self.read.eq(Cat(word, self.r_data)),
+            self.read.eq(Cat(word, words[-32:])),
             self.busy.eq(1),
         ]
         with m.FSM():
@@ -160,6 +160,9 @@ class Sequencer(wiring.Component):
                 with m.If(self.run_done):
                     m.next = "FETCH"
             with m.State("READ"):
+                m.d.sync += words.eq(Cat(words[32:], self.r_data))
+                m.next = "READ_GO"
+            with m.State("READ_GO"):
                 m.d.comb += self.read_go.eq(1)
                 m.next = "READING"
             with m.State("READING"), m.If(self.reader_done):
