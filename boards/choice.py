@@ -14,7 +14,8 @@ from golden.network import Network
 from golden.random_networks import tiny_network
 from golden.trace import Trace
 from hw.cell_kinds import CELLS
-from hw.config import Config, preset
+from hw.config import Config
+from hw.presets import preset
 
 Predict = Callable[[Network, Sequence[NDArray[np.uint8]]], list[Trace]]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hw.config import PRESETS
+from hw.presets import PRESETS
 from sim.engine import RtlEngine
 
 Figures = dict[str, Any]

@@ -71,7 +71,7 @@ def _fit(options: "Options", *, json: bool) -> int:
 def presets(args: argparse.Namespace) -> int:
     """List the presets and their parameters."""
     from boards import report
-    from hw.config import PRESETS
+    from hw.presets import PRESETS
 
     if args.json:
         print_json({name: asdict(config) for name, config in PRESETS.items()})

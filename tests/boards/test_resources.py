@@ -15,7 +15,8 @@ from boards.compare.job import TARGETS
 from boards.compare.machines import config
 from boards.compare.shapes import shapes
 from boards.compare.tools import find
-from hw.config import PRESETS, Config
+from hw.config import Config
+from hw.presets import PRESETS
 
 SMALL = Config(lanes=8, columns=8, acc_bits=24, weight_rows=2048)
 CASES = (  # words, width, chunks; block RAMs of ECP5, of iCE40

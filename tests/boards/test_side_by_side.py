@@ -6,7 +6,8 @@ import pytest
 
 from boards import choice
 from boards.side_by_side import side_by_side
-from hw.config import PRESETS, Config
+from hw.config import Config
+from hw.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)

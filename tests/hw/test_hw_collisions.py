@@ -11,9 +11,10 @@ from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import Accumulator
 from hw.cell_kinds import CELLS
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.loader import lead, settle
 from hw.pass_fetch import PassFetch
+from hw.presets import PRESETS
 from sim import collisions
 from sim.collisions import Spoiling, spoiling
 

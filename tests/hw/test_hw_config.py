@@ -5,7 +5,8 @@ from dataclasses import asdict, fields
 import pytest
 
 from hw.cell_kinds import CELLS
-from hw.config import PRESETS, Config, ConfigError, preset
+from hw.config import Config, ConfigError
+from hw.presets import PRESETS, preset
 from hw.words import sum_bits
 
 GOOD = {"lanes": 8, "columns": 4, "groups": 2}

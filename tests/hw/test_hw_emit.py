@@ -15,8 +15,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator import Accelerator, identity
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.emit import once, to_verilog
+from hw.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +49,7 @@ def test_the_same_machine_gives_the_same_text(tiny):
 def test_another_process_gives_the_same_text(tiny):
     """Sets and hashes of another process must not show."""
     script = (
-        "import hashlib; from hw.accelerator import Accelerator; from hw.config import PRESETS;"
+        "import hashlib; from hw.accelerator import Accelerator; from hw.presets import PRESETS;"
         " from hw.emit import to_verilog;"
         " print(hashlib.sha256(to_verilog(Accelerator(PRESETS['tiny'])).encode()).hexdigest())"
     )

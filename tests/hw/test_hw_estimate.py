@@ -10,11 +10,12 @@ from golden.corners import corners
 from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.network import Network
 from golden.random_networks import random_network, tiny_network
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.estimate import _Clock, estimate
 from hw.fit import FitError
 from hw.lower import lower
 from hw.plan import Stage
+from hw.presets import PRESETS
 from hw.schedule import schedule
 
 

@@ -7,11 +7,12 @@ from golden.corners import corners
 from golden.layer import Threshold
 from golden.naive import NaiveEngine
 from golden.random_networks import random_codes, random_network, tiny_network
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.fit import FitError
 from hw.format import Format
 from hw.lower import lower, program_words
 from hw.packets import Command, Error, Reply, header
+from hw.presets import PRESETS
 from hw.program import Op
 from hw.replies import ReplyError, pieces
 

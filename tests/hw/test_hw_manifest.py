@@ -11,10 +11,11 @@ import pytest
 from hw import manifest as module
 from hw.accelerator import identity
 from hw.column import end_delay, sum_latency
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.loader import settle, tile_cycles
 from hw.manifest import generate, manifest
 from hw.packets import MAGIC
+from hw.presets import PRESETS
 
 SMALLEST = Config(
     lanes=3, columns=2, groups=1, acc_bits=12, code_words=16, map_words=16, weight_rows=16,

@@ -7,9 +7,10 @@ import pytest
 
 from golden.corners import corners
 from golden.random_networks import random_network, tiny_network
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.fit import FitError
 from hw.lower import lower
+from hw.presets import PRESETS
 from hw.program import Op
 from hw.schedule import schedule
 

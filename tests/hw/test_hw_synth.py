@@ -10,8 +10,9 @@ from hw.accelerator import Accelerator
 from hw.cell_kinds import CELLS
 from hw.cells.gated import GatedCell
 from hw.column import Column
-from hw.config import PRESETS, Config
+from hw.config import Config
 from hw.emit import to_verilog
+from hw.presets import PRESETS
 
 pytestmark = pytest.mark.synth
 

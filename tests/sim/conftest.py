@@ -11,7 +11,8 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-from hw.config import Config, preset
+from hw.config import Config
+from hw.presets import preset
 from sim.bench import WORD, component_design
 from sim.build import Model, build
 from sim.engine import RtlEngine

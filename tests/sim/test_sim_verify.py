@@ -9,9 +9,9 @@ import pytest
 
 from golden.network import Network
 from golden.random_networks import random_codes, tiny_network
-from hw.config import preset
 from hw.lower import lower
 from hw.packets import Reply
+from hw.presets import preset
 from sim import waves
 from sim.engine import RtlEngine
 from sim.simulation import SimulationError, run
