@@ -234,6 +234,10 @@ def parser() -> Parser:
         )
     size.add_argument("--fit", dest="matrix", action="store_const", const="fit", help=FIT_HELP)
     sub.add_argument("--targets", default="ecp5,ice40", help="families, default: %(default)s")
+    sub.add_argument(
+        "--known", action="store_true",
+        help="measure nothing, show what former calls have measured, complete or not",
+    )
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "compare", help=OUT_HELP)
     sub.add_argument(
         "--jobs", type=int, metavar="N", default=os.cpu_count() or 1,

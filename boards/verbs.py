@@ -34,6 +34,7 @@ def compare(args: argparse.Namespace) -> int:
 
     options = command.Options(
         matrix=args.matrix, targets=check_targets(args.targets), workers=args.jobs,
+        known=args.known,
     )
     if args.matrix == "fit":
         return _fit(options, json=args.json)

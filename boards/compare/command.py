@@ -1,13 +1,15 @@
 """`bambino compare`: measure a matrix of jobs, derive the figures, write table and pictures.
 
-Usage: ``bambino compare [--quick|--full] [--targets ecp5,ice40] [--out DIR] [--json] [--jobs N]``.
-Without an option it runs the default matrix. What was measured before comes from the cache, so a
-call that was interrupted goes on where it stopped, and a second one is instant. What `--fit` does
-instead is in `boards.compare.fitting`.
+Usage: ``bambino compare [--quick|--full] [--known] [--targets ecp5,ice40] [--out DIR] [--json]
+[--jobs N]``. Without an option it runs the default matrix. What was measured before comes from the
+cache, so a call that was interrupted goes on where it stopped, and a second one is instant; with
+`--known` what is not there is left for later. What `--fit` does instead is in
+`boards.compare.fitting`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,9 @@ from boards.compare import activations
 from boards.compare import matrix as matrices
 from boards.compare.derive import Figures, best_without_dsp
 from boards.compare.job import TARGETS, Job, Target
-from boards.compare.results import Results, merged, write
-from boards.compare.runs import run
-from boards.compare.store import Store
+from boards.compare.results import Result, Results, merged, write
+from boards.compare.runs import Measured, run
+from boards.compare.store import KnownStore, NotMeasured, Store
 from boards.compare.tools import Runner, Tool, find
 
 
@@ -34,11 +36,14 @@ class Options:
         Families.
     workers
         Tools that run at once.
+    known
+        Measure nothing: show what the cache holds.
     """
 
     matrix: str = "default"
     targets: Sequence[Target] = TARGETS
     workers: int = 1
+    known: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -54,25 +59,46 @@ def measure(options: Options) -> Results:
 
     tools = _tools(options.targets)
     runner = Runner()
-    store = Store(tools, runner)
+    store = (KnownStore if options.known else Store)(tools, runner)
+    missing: list[Job] = []
+
+    def measured(jobs: Sequence[Job], title: str) -> Measured:
+        if options.known:
+            found, absent = known(jobs, store)
+            missing.extend(absent)
+            return found, []
+        return run(jobs, store, runner, workers=options.workers, title=title)
+
     listed = matrices.entries(options.matrix, options.targets)
     why = {entry.job: left_out(entry.job) for entry in listed}
     entries = [entry for entry in listed if not why[entry.job]]
-    mapped, failures = run(
-        [entry.job for entry in entries], store, runner,
-        workers=options.workers, title="synthesis",
-    )
+    mapped, failures = measured([entry.job for entry in entries], "synthesis")
     best = best_without_dsp(mapped)
-    failed = {failure.job for failure in failures}
+    failed = {failure.job for failure in failures} | {job.label for job in missing}
     jobs = [j for j in matrices.seeded(entries, best) if j.design.label not in failed]
-    routed, more = run(jobs, store, runner, workers=options.workers, title="place and route")
+    routed, more = measured(jobs, "place and route")
     return Results(
         matrix=options.matrix,
         versions={name: tool.version for name, tool in tools.items()},
         results=merged([*mapped, *routed]),
         failures=(*failures, *more),
         left_out=_left_out(why),
+        missing=tuple(
+            f"{label}: {number}"
+            for label, number in Counter(job.design.label for job in missing).items()
+        ),
     )
+
+
+def known(jobs: Iterable[Job], store: Store) -> tuple[list[Result], list[Job]]:
+    """Return what `store` knows of `jobs`, and the jobs that it does not know."""
+    found, missing = [], []
+    for job in jobs:
+        try:
+            found.append(store.measure(job))
+        except NotMeasured:
+            missing.append(job)
+    return found, missing
 
 
 def _left_out(why: Mapping[Job, str]) -> tuple[str, ...]:

@@ -166,6 +166,8 @@ class Results:
         What failed.
     left_out
         What was not tried, and why.
+    missing
+        What is not measured yet, where only the cache was asked.
     """
 
     matrix: str
@@ -173,6 +175,7 @@ class Results:
     results: tuple[Result, ...]
     failures: tuple[Failure, ...] = ()
     left_out: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def of(self, **fields: object) -> list[Result]:
         """Return the results whose job has these fields."""
@@ -221,6 +224,7 @@ def load(path: Path) -> Results:
         ),
         failures=tuple(Failure(**each) for each in data["failures"]),
         left_out=tuple(data["left_out"]),
+        missing=tuple(data.get("missing", ())),
     )
 
 

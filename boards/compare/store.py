@@ -9,7 +9,13 @@ from typing import Any
 from boards.compare import harness
 from boards.compare.designs import verilog
 from boards.compare.devices import Device, fitting
-from boards.compare.flows import USED, route_arguments, synthesis_script
+from boards.compare.flows import (
+    OTHER_ROUTER,
+    PATIENCE_S,
+    USED,
+    route_arguments,
+    synthesis_script,
+)
 from boards.compare.ice40_cells import logic_cells
 from boards.compare.job import KINDS, Job
 from boards.compare.netlist import (
@@ -21,12 +27,16 @@ from boards.compare.netlist import (
 )
 from boards.compare.parts import PARTS
 from boards.compare.results import Clip, Result, Routed, Synthesis
-from boards.compare.tools import JobError, Runner, Tool, keep_log
+from boards.compare.tools import JobError, Runner, TimeUp, Tool, keep_log
 from hw.vendor.ecp5 import open_ends
 from sim import cache
 
 FORMAT = "3"
 """Changes when what is kept, or how it is made of the tools' output, changes."""
+
+
+class NotMeasured(JobError):
+    """Only the cache was asked, and it does not hold this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +126,12 @@ class Store:
         def make(folder: Path) -> None:
             netlist = folder / "netlist.json"
             netlist.hardlink_to(step.folder / "netlist.json")  # the tool sees this folder alone
-            self._runner.run(tool, arguments, folder, log="route.log")
+            try:
+                self._runner.run(
+                    tool, arguments, folder, log="route.log", limit_s=PATIENCE_S[job.target],
+                )
+            except TimeUp:
+                self._runner.run(tool, [*arguments, *OTHER_ROUTER], folder, log="route.log")
             netlist.unlink()
             report = _read(folder / "report.json")
             if not report.get("fmax"):
@@ -140,7 +155,7 @@ class KnownStore(Store):
     def _entry(self, name: str, make: Callable[[Path], None]) -> Path:
         folder = cache.folder() / name
         if not folder.is_dir():
-            raise JobError(f"{name} is not measured yet")
+            raise NotMeasured(f"{name} is not measured yet")
         return folder
 
 

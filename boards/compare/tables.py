@@ -51,6 +51,8 @@ def notes(results: Results, figures: Figures) -> list[str]:
         for target, kind in figures.best.items()
     ]
     found += [f"left out: {reason}" for reason in results.left_out]
+    if results.missing:
+        found.append(f"not measured yet (runs): {', '.join(results.missing)}")
     return found + [f"failed: {each.job}: {each.why}" for each in results.failures]
 
 

@@ -29,6 +29,10 @@ class JobError(RuntimeError):
     """A tool that failed, or a job that cannot be; the message says where the log is."""
 
 
+class TimeUp(JobError):
+    """A tool took longer than it was given."""
+
+
 class Stopped(Exception):
     """The run was interrupted, and this tool with it."""
 
@@ -89,7 +93,10 @@ class Runner:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self, tool: Tool, arguments: Sequence[str], folder: Path, *, log: str) -> None:
+    def run(
+        self, tool: Tool, arguments: Sequence[str], folder: Path, *, log: str,
+        limit_s: float | None = None,
+    ) -> None:
         """Run `tool` in `folder`, below which all its files are (PyPI's tools see no other).
 
         Parameters
@@ -102,9 +109,13 @@ class Runner:
             Where.
         log
             Name of its log in `folder`; what it prints goes beside.
+        limit_s
+            Seconds that it may take.
 
         Raises
         ------
+        TimeUp
+            It took longer, and was ended.
         JobError
             It failed; its log is kept in the cache.
         Stopped
@@ -124,11 +135,19 @@ class Runner:
                     start_new_session=True,  # Ctrl-C comes to us, and we end it
                 )
                 self._running.add(process)
-            code = process.wait()
+            try:
+                code = process.wait(limit_s)
+                late = False
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                code, late = process.wait(), True
             with self._lock:
                 self._running.discard(process)
                 if self._stopped:
                     raise Stopped
+        if late:
+            kept = keep_log(folder, log)
+            raise TimeUp(f"{tool.name} was not done in {limit_s:g} s; see {kept}")
         if code:
             kept = keep_log(folder, log)
             raise JobError(f"{tool.name} failed ({code}): {reason(folder, log)}; see {kept}")
@@ -139,10 +158,15 @@ class Runner:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                try:
-                    os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                _kill(process)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a tool and whatever it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def reason(folder: Path, log: str) -> str:

@@ -1,6 +1,7 @@
 """`bambino compare` from its options to its files, with made-up tools and, once, with real ones."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from boards.compare.job import Job
 from boards.compare.matrix import Entry
 from boards.compare.store import Store
 from boards.compare.tools import Runner, find
+from sim import cache
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = Job(target="ecp5", level="array", kind="table", lanes=16, columns=16)
@@ -46,6 +48,24 @@ def test_files_and_tables(tools, tmp_path, capsys):
     assert [len(each["routed"]) for each in saved["results"]] == [2, 0]
     assert saved["versions"]["yosys"] == "yosys 1.0"
     assert "| table | 16 x 16 |" in (tmp_path / "out" / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("short")
+def test_what_is_known_is_shown_without_the_rest(tools, tmp_path, capsys):
+    out = tmp_path / "out"
+    code, text, err = run(capsys, "--known", "--out", out)
+    assert (code, err) == (0, f"written: {out}\n")
+    assert "ecp5 array table 16x16: 1" in json.loads((out / "results.json").read_text())["missing"]
+    assert run(capsys, "--out", out)[0] == 0
+    routes = [p for p in sorted(cache.folder().glob("compare-route-*")) if p.is_dir()]
+    assert len(routes) == 2
+    shutil.rmtree(routes[0])
+    assert run(capsys, "--known", "--out", out)[0] == 0
+    found = json.loads((out / "results.json").read_text())
+    assert [len(each["routed"]) for each in found["results"]] == [1, 0]
+    assert found["missing"] == ["ecp5 array table 16x16: 1"]
+    assert "not measured yet (runs): ecp5 array table 16x16: 1" in (out / "table.md").read_text()
+    assert not routes[0].exists()
 
 
 @pytest.mark.usefixtures("short")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boards.compare import runs
+from boards.compare import flows, runs
 from boards.compare.job import Job
 from boards.compare.results import load, merged
 from boards.compare.store import Store
@@ -84,6 +84,16 @@ def test_a_failure_loses_no_other_job(tools):
     log = Path(failure.why.partition("; see ")[2])
     assert "so far so good" in log.read_text()
     assert not [p for p in cache.folder().iterdir() if p.suffix == ".log"]
+
+
+def test_a_router_that_goes_round_in_circles_is_replaced(tools, monkeypatch):
+    tools.circle()
+    monkeypatch.setitem(flows.PATIENCE_S, "ice40", 0.5)
+    (result,), failures = measure(replace(ICE40, seed=1))
+    assert not failures
+    assert result.routed[0].fmax_mhz == 101
+    first, second = (call for call in tools.calls() if call[0] == "nextpnr-ice40")
+    assert second == [*first, *flows.OTHER_ROUTER]
 
 
 def test_what_failed_is_tried_again(tools):
