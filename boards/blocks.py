@@ -46,6 +46,9 @@ DISTRIBUTED: dict[Target, Ram] = {
 }
 """What takes a small memory in place of blocks."""
 
+SINGLE_PORT_WORDS, SINGLE_PORT_BITS = 1 << 14, 16
+"""A single-port RAM of an iCE40 UP5K."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
@@ -74,9 +77,8 @@ class Memory:
 
 
 def memories(config: Config) -> tuple[Memory, ...]:
-    """Return the memories of a machine; tables in distributed RAM are none of them."""
+    """Return what may stand in block RAM; tables in distributed RAM do not."""
     found = [
-        Memory(name="weights", words=config.weight_rows, width=8, copies=config.columns),
         Memory(
             name="codes", words=config.code_words // config.code_banks, width=8,
             copies=config.code_banks,
@@ -91,6 +93,8 @@ def memories(config: Config) -> tuple[Memory, ...]:
         ),
         Memory(name="program", words=config.program_words, width=32),
     ]
+    if not config.single_port:
+        found.append(weights(config))
     cell = config.cell_class
     if getattr(cell, "ram", "") == "block":
         found.append(
@@ -100,6 +104,20 @@ def memories(config: Config) -> tuple[Memory, ...]:
             ),
         )
     return tuple(found)
+
+
+def weights(config: Config) -> Memory:
+    """Return the memories of the weights."""
+    return Memory(name="weights", words=config.weight_rows, width=8, copies=config.columns)
+
+
+def single_port_rams(config: Config) -> int:
+    """Count the single-port RAMs, which hold the weights or nothing."""
+    if not config.single_port:
+        return 0
+    each = weights(config)
+    ranges = ceil(each.words / SINGLE_PORT_WORDS)
+    return ranges * ceil(each.width / SINGLE_PORT_BITS) * each.copies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

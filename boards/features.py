@@ -45,7 +45,7 @@ def _registers(config: Config) -> int:
         load  # of the memory's read
         + 3 * total  # beside the accumulation
         + 8 * config.parameter_rows
-        + config.acc_bits * (4 + _pools(config))
+        + config.acc_bits * (5 if _pools(config) else 3 if config.act_bits == 1 else 4)
         + sum(config.sum_widths)
     )
     span = config.cell_class.lanes
@@ -63,9 +63,14 @@ def _registers(config: Config) -> int:
 def _logic(config: Config, target: Target) -> int:
     """Bits of adders, of comparisons, and of multiplexers with two inputs."""
     shifted = 1 < config.groups < 8  # partial sums move by the groups' number, or by one
-    end = 2 + 2 * _pools(config) if config.act_bits == 1 else 3
+    # The carry chains of ECP5 also shift the total, where no maximum of codes stands between.
+    end = 3 if config.act_bits > 1 else 4 if _pools(config) else 1 + (target == "ice40")
+    shared = config.single_port * (config.weight_rows - 1).bit_length()  # the port's address
     column = (
-        sum(config.sum_widths) + _doubled(config, target) + config.acc_bits * (1 + shifted + end)
+        shared
+        + sum(config.sum_widths)
+        + _doubled(config, target)
+        + config.acc_bits * (1 + shifted + end)
     )
     ranges = sum(muxed_bits(memory, target) for memory in memories(config))
     rows = (config.row_words - 1) * config.word_bits

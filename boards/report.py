@@ -20,7 +20,10 @@ if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
 
 RESOURCES = {
     "ecp5": {"lut": "LUT4", "ff": "FF", "bram": "block RAM, 18 kbit", "dsp": "DSP, 18x18"},
-    "ice40": {"lut": "logic cells", "ff": "FF", "bram": "block RAM, 4 kbit", "dsp": "DSP, 16x16"},
+    "ice40": {
+        "lut": "logic cells", "ff": "FF", "bram": "block RAM, 4 kbit", "dsp": "DSP, 16x16",
+        "spram": "single-port RAM, 256 kbit",
+    },
 }
 CLOCKS_MHZ = (12, 100)
 """Of the smallest boards, and of what a larger one reaches with ease."""
@@ -107,11 +110,13 @@ def resources(found: "Resources") -> None:
     """Print what a machine will take, and how far such predictions were off."""
     figures: dict[str, Figure | None] = {
         "lut": found.lut, "ff": found.ff, "bram": found.bram, "dsp": found.dsp,
+        "spram": found.spram,
     }
     rows = [
         [name, "-", "-", "-"] if figure is None else
         [name, count(figure.value), f"{figure.error.median:.1%}", f"{figure.error.worst:.1%}"]
-        for name, figure in zip(RESOURCES[found.target].values(), figures.values(), strict=True)
+        for short, name in RESOURCES[found.target].items()
+        for figure in (figures[short],)
     ]
     title = f"resources of {found.target} (errors: machines not fitted)"
     table(title, ["of", "number", "median error", "worst"], rows)
@@ -138,6 +143,7 @@ def fit(model: Mapping[str, Any], targets: Sequence[str]) -> None:
         for target in targets
         for sort, errors in model["targets"][target]["errors"].items()
         for name, each in errors.items()
+        if name in RESOURCES[target]
     ]
     for target in targets:
         error = model["targets"][target]["clock"]["error"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from boards.blocks import block_rams, memories
+from boards.blocks import block_rams, memories, single_port_rams
 from boards.compare.devices import fitting
 from boards.compare.job import TARGETS, Target
 from boards.features import Features, features
@@ -25,7 +25,7 @@ from hw.config import Config
 
 PATH = Path(__file__).with_name("resources.json")
 VERSION = 1
-FITTED, COUNTED = ("lut", "ff"), ("bram", "dsp")
+FITTED, COUNTED = ("lut", "ff"), ("bram", "dsp", "spram")
 QUANTITIES = (*FITTED, *COUNTED)
 DSP_CELLS: Mapping[Target, tuple[str, ...]] = {"ecp5": ("mac",), "ice40": ()}
 """Cells of one DSP each."""
@@ -98,8 +98,8 @@ class Resources:
         Family of the chip.
     lut, ff
         LUT4 or logic cells, and registers; None if no machine with such parts was measured.
-    bram, dsp
-        Block RAMs of 18 kbit or 4 kbit, multipliers.
+    bram, dsp, spram
+        Block RAMs of 18 kbit or 4 kbit, multipliers, single-port RAMs of 256 kbit.
     fmax_mhz
         The clock; None if no machine was placed and routed so far.
     device
@@ -113,6 +113,7 @@ class Resources:
     ff: Figure | None
     bram: Figure
     dsp: Figure
+    spram: Figure
     fmax_mhz: Clock | None
     device: str | None
     why: str = ""
@@ -149,6 +150,7 @@ def predict(config: Config, target: Target) -> Resources:
         ff=figures.get("ff"),
         bram=figures["bram"],
         dsp=figures["dsp"],
+        spram=figures["spram"],
         fmax_mhz=_clock(config, model["clock"]),
         device=None if device is None else device.name,
         why=f"no machine with {', '.join(missing)} was measured on {target}" if missing else "",
@@ -169,6 +171,7 @@ def counted(config: Config, target: Target) -> dict[str, int]:
     return {
         "bram": sum(block_rams(memory, target) for memory in memories(config)),
         "dsp": config.cells * config.columns if config.cell in DSP_CELLS[target] else 0,
+        "spram": single_port_rams(config),
     }
 
 

@@ -66,7 +66,7 @@ def _shape(result: Result, held_back: bool) -> Shape:
     return {
         "target": result.job.target,
         "config": asdict(machines.config(result.job)),
-        "counts": {name: result.synthesis.counts[name] for name in resources.QUANTITIES},
+        "counts": {name: result.synthesis.counts.get(name, 0) for name in resources.QUANTITIES},
         "held_back": held_back,
     }
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boards.compare.job import KINDS, Job, Target
 from boards.side_by_side import side_by_side
@@ -101,12 +101,14 @@ def _array(job: Job) -> Config:
 def _chosen(job: Job) -> Config:
     """Return the machine with the parameters that `job` names, as the command line makes it."""
     given = dict(each.split("=") for each in job.options.split())
+    pool_codes = bool(int(given.pop("pool_codes", "1")))
+    numbers: dict[str, Any] = {name: int(value) for name, value in given.items()}
     machine = Config(
         lanes=job.lanes,
         columns=job.columns,
         cell=KINDS[job.kind].cell_on(job.target),
-        pool_codes=bool(int(given.pop("pool_codes", "1"))),
-        **{name: int(value) for name, value in given.items()},
+        pool_codes=pool_codes,
+        **numbers,
     )
     return side_by_side(machine)
 
@@ -132,6 +134,7 @@ def _machine(job: Job) -> Config:
         partial_sums=PARTIAL_SUMS[job.target] * (2 if tables and job.target == "ecp5" else 1),
         program_words=BOUNDLESS,
         pool_codes=each.act_bits > 1,
+        single_port=job.part == "up5k",
     )
     machine = side_by_side(machine)
     bits = estimate(network(KINDS[job.kind].binary), machine).memory_bits

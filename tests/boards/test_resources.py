@@ -158,7 +158,6 @@ def test_the_fit_has_not_seen_what_was_held_back(model):
     assert held == {shape["config"]["cell"] for shape in saved["shapes"]}
 
 
-@pytest.mark.xfail(reason="measured before machines read several frames at once: fit anew")
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_committed_shapes_are_those_of_the_list(target):
     listed = [(config(job), held) for job, held in shapes(target)]
@@ -200,7 +199,9 @@ def test_estimate_shows_the_resources(capsys):
     assert code == 0
     found = json.loads(out)["resources"]
     assert found["target"] == "ecp5"
-    assert set(found) == {"target", "lut", "ff", "bram", "dsp", "fmax_mhz", "device", "why"}
+    assert set(found) == {
+        "target", "lut", "ff", "bram", "dsp", "spram", "fmax_mhz", "device", "why",
+    }
     assert set(found["lut"]["error"]) == {"median", "worst", "shapes"}
     code, out, _ = run(capsys, "estimate", "--preset", "tiny", "--target", "ice40")
     assert code == 0
