@@ -17,9 +17,9 @@ from typing import Literal
 import cocotb
 from cocotb_tools.runner import Icarus, Runner
 
-from sim import cache
+from golden import cache
 from sim.runner import OPTIMISED, FastVerilator, control_file
-from sim.toolchain import Toolchain, ToolError, has_icarus, processor, toolchain
+from sim.toolchain import Toolchain, ToolError, has_icarus, toolchain
 
 Simulator = Literal["verilator", "icarus"]
 Report = Callable[[str], None]
@@ -158,7 +158,7 @@ def _versions(tools: Toolchain) -> list[str]:
     verilator = tools.verilator
     return [
         verilator.version, str(verilator.root), tools.compiler, cocotb.__version__,
-        str(Path(cocotb.__file__).parent), processor(),
+        str(Path(cocotb.__file__).parent), cache.processor(),
     ]
 
 

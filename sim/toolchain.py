@@ -167,15 +167,3 @@ def toolchain() -> Toolchain:
         As `find` does; a later call looks again.
     """
     return find()
-
-
-@cache
-def processor() -> str:
-    """Return what `-march=native` depends on: the processor's family, model and feature flags."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
-    except OSError:
-        return " ".join(os.uname())
-    kept = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
-    lines = (line for line in text.splitlines() if line.partition("\t")[0].strip() in kept)
-    return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from boards.compare.job import KINDS, Job
 from boards.compare.results import Clip
-from sim import cache
+from golden import cache
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component

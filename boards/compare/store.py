@@ -28,8 +28,8 @@ from boards.compare.netlist import (
 from boards.compare.parts import PARTS
 from boards.compare.results import Clip, Result, Routed, Synthesis
 from boards.compare.tools import JobError, Runner, TimeUp, Tool, keep_log
+from golden import cache
 from hw.vendor.ecp5 import open_ends
-from sim import cache
 
 FORMAT = "3"
 """Changes when what is kept, or how it is made of the tools' output, changes."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim import cache
+from golden import cache
 from sim.toolchain import ToolError
 
 TOOLS = {

@@ -14,7 +14,7 @@ from boards.compare.job import Job
 from boards.compare.matrix import Entry
 from boards.compare.store import Store
 from boards.compare.tools import Runner, find
-from sim import cache
+from golden import cache
 
 ROOT = Path(__file__).parent.parent.parent
 TABLE = Job(target="ecp5", level="array", kind="table", lanes=16, columns=16)

@@ -13,7 +13,7 @@ from boards.compare.job import Job
 from boards.compare.results import load, merged
 from boards.compare.store import Store
 from boards.compare.tools import Runner, ToolError, find
-from sim import cache
+from golden import cache
 
 pytestmark = pytest.mark.usefixtures("made_up")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from golden import cache
 from sim import build as build_module
-from sim import cache
 from sim.bench import component_design
 from sim.build import BuildError, Design, build
 from sim.job import Job, Phase

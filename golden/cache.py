@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache as once
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -71,3 +72,15 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
     return place
+
+
+@once
+def processor() -> str:
+    """Return what compiled code may depend on: the processor's family, model and feature flags."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
+    except OSError:
+        return " ".join(os.uname())
+    kept = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
+    lines = (line for line in text.splitlines() if line.partition("\t")[0].strip() in kept)
+    return "\n".join(lines)
