@@ -20,9 +20,11 @@ MAY_IMPORT = {
     },
 }
 LIGHT = (
+    "adds.engine",
     "agreement",
     "archive",
     "audio",
+    "cache",
     "clip",
     "corners",
     "files",
@@ -92,16 +94,21 @@ def test_an_arrow_the_wrong_way_is_seen(tmp_path: Path) -> None:
     assert imports(path, lazy=False) == {"os.path"}
 
 
+def module_path(name: str) -> Path:
+    """Path of ``golden.<name>``."""
+    return ROOT.joinpath("golden", *name.split(".")).with_suffix(".py")
+
+
 def loads(name: str, seen: set[str] | None = None) -> set[str]:
     """Every module that importing ``golden.<name>`` loads, followed through `golden`."""
     seen = set() if seen is None else seen
-    for found in imports(ROOT / "golden" / f"{name}.py", lazy=False):
+    for found in imports(module_path(name), lazy=False):
         if found in seen:
             continue
         seen.add(found)
-        inner = found.split(".")
-        if inner[0] == "golden" and (ROOT / "golden" / f"{inner[1]}.py").is_file():
-            loads(inner[1], seen)
+        house, _, inner = found.partition(".")
+        if house == "golden" and module_path(inner).is_file():
+            loads(inner, seen)
     return seen
 
 
@@ -112,6 +119,10 @@ def test_light_parts_do_not_load_torch(name: str) -> None:
 
 def test_the_search_for_torch_finds_it() -> None:
     assert "torch" in loads("torch_engine")
+
+
+def test_the_search_follows_rooms_within_the_house() -> None:
+    assert {"golden.adds.plan", "golden.layer", "ctypes"} <= loads("adds.engine")
 
 
 def test_packages_hold_a_docstring_only() -> None:

@@ -1,0 +1,1 @@
+"""The same sums in software, with additions only: an engine for ordinary processors."""
