@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Never
 
 from boards.console import chosen_config, chosen_network, note, print_json
+from boards.scores import cores, score
 from boards.verbs import bench, compare, estimate, presets
 
 Verb = Callable[[argparse.Namespace], int]
@@ -43,6 +43,12 @@ FIT_HELP = (
 )
 
 CLIP_HELP = "audio (WAV, FLAC, ...) or one window of codes (.npy); without it the demo clip"
+FILES_HELP = (
+    "one clip (audio, or a window of codes as .npy), or many: files, folders, patterns such as"
+    " 'calls/**/*.wav'; of many there is one line each, CSV or with --json JSON; without any the"
+    " demo clip"
+)
+JOBS_HELP = "processes that score many files, default: %(default)s"
 NETWORK_HELP = (
     "network file; without it the shipped speech-quality network, and on preset tiny an untrained"
     " one that fits"
@@ -63,27 +69,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Never:
         """Print `message` and exit with 2."""
         self.exit(2, f"{self.prog}: {message}\n")
-
-
-def score(args: argparse.Namespace) -> int:
-    """Score a clip with one engine."""
-    from boards import choice, report
-    from golden import clip
-
-    network = chosen_network(args)
-    predict = choice.engine(args.engine, chosen_config(args), note)
-    began = perf_counter()
-    windows = clip.windows(network, args.clip)
-    traces = predict(network, [window.codes for window in windows])
-    result = clip.score(network, windows, traces)
-    seconds = perf_counter() - began
-    if args.json:
-        how = {"engine": args.engine, "preset": args.preset, "seconds": seconds}
-        print_json(result.as_dict() | how)
-    else:
-        report.score(result, args.engine, seconds)
-        report.origin(network)
-    return 0
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -199,9 +184,11 @@ def parser() -> Parser:
         sub.set_defaults(run=run)
         return sub
 
-    sub = add(score, audio, machine, network, data)
-    engines = ("torch", "naive", "rtl")
-    sub.add_argument("--engine", choices=engines, default="torch", help="default: torch")
+    sub = add(score, machine, network, data)
+    sub.add_argument("clips", type=Path, nargs="*", metavar="FILE", help=FILES_HELP)
+    engines = ("adds", "torch", "naive", "rtl")
+    sub.add_argument("--engine", choices=engines, default="adds", help="default: adds")
+    sub.add_argument("--jobs", type=int, metavar="N", default=cores(), help=JOBS_HELP)
     sub = add(verify, machine, network, data)
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
     sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)
@@ -240,7 +227,7 @@ def parser() -> Parser:
     )
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "compare", help=OUT_HELP)
     sub.add_argument(
-        "--jobs", type=int, metavar="N", default=os.cpu_count() or 1,
+        "--jobs", type=int, metavar="N", default=cores(),
         help="tools that run at once, default: %(default)s",
     )
     add(presets, data)

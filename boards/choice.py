@@ -1,6 +1,6 @@
 """What the command line's options choose: the network, the machine, the engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from hw.cell_kinds import CELLS
 from hw.config import Config
 from hw.presets import preset
 
-Predict = Callable[[Network, Sequence[NDArray[np.uint8]]], list[Trace]]
+Predict = Callable[[Network, Iterable[NDArray[np.uint8]]], list[Trace]]
 
 
 def network(path: Path | None, machine: str, *, eight_bit: bool = False) -> Network:
@@ -66,11 +66,17 @@ def config(
 
 
 def engine(name: str, machine: Config, report: Callable[[str], None]) -> Predict:
-    """Load the engine `name`; it takes all windows of a clip at once."""
+    """Load the engine `name`; it takes a clip's windows, as they come, and keeps no maps."""
     if name == "rtl":
         from sim.engine import RtlEngine
 
-        return partial(RtlEngine(machine, report=report).predict_many, maps=False)
+        simulate = partial(RtlEngine(machine, report=report).predict_many, maps=False)
+        return lambda network, windows: simulate(network, list(windows))
+    if name == "adds":
+        from golden.adds.engine import AddsEngine
+
+        add = partial(AddsEngine(report=report).predict, maps=False)
+        return lambda network, windows: [add(network, codes) for codes in windows]
     if name == "naive":
         from golden.naive import NaiveEngine
 
@@ -79,4 +85,6 @@ def engine(name: str, machine: Config, report: Callable[[str], None]) -> Predict
         from golden.torch_engine import TorchEngine
 
         predict = TorchEngine().predict
-    return lambda network, windows: [predict(network, codes) for codes in windows]
+    return lambda network, windows: [
+        replace(predict(network, codes), outputs={}) for codes in windows
+    ]

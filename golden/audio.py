@@ -1,5 +1,6 @@
 """Audio files as 16-kHz mono samples, and the windows that one prediction sees."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,30 @@ from golden.front_end import FrontEnd
 SAMPLE_RATE = 16000
 LEAST_RATE = 1000
 
+BLOCK_SAMPLES = 2**18
+BLOCK_SECONDS = 16
+"""What is read at once: samples of all channels together, and a time."""
+
 
 def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
     """Read a WAV, FLAC or other file of libsndfile, any rate and channel count, as mono.
 
+    The blocks of `stream` in one piece, with its errors.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``[sample]``, at least one, all finite.
+    """
+    return np.concatenate(list(stream(path, sample_rate)))
+
+
+def stream(path: Path | str, sample_rate: int = SAMPLE_RATE) -> Iterator[NDArray[np.float32]]:
+    """Read a WAV, FLAC or other file of libsndfile block by block, as mono.
+
     Channels are averaged, then the rate is converted (soxr, high quality). Samples of integer
-    formats are scaled to -1..1; nothing is clipped or normalised.
+    formats are scaled to -1..1; nothing is clipped or normalised. No more than a block is held,
+    and where blocks end changes no sample.
 
     Parameters
     ----------
@@ -26,10 +45,10 @@ def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32
     sample_rate
         Rate of the result, Hz.
 
-    Returns
-    -------
+    Yields
+    ------
     NDArray[np.float32]
-        ``[sample]``, at least one, all finite.
+        ``[sample]``, all finite; at least one sample comes in all.
 
     Raises
     ------
@@ -43,54 +62,87 @@ def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the clip must be an existing file")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        yield from _convert(path, sample_rate)
     except (soundfile.LibsndfileError, TypeError) as error:
         # TypeError: soundfile takes a file whose name ends in .raw for headerless audio.
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise ValueError(
             f"{path}: the clip must be an audio file (WAV, FLAC, ...), not this ({reason})",
         ) from None
-    if rate < LEAST_RATE:
-        raise ValueError(f"{path}: the sample rate must be at least {LEAST_RATE} Hz, not {rate}")
-    if samples.size == 0:
+
+
+def _convert(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    with soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        if rate < LEAST_RATE:
+            raise ValueError(
+                f"{path}: the sample rate must be at least {LEAST_RATE} Hz, not {rate}",
+            )
+        change = soxr.ResampleStream(rate, sample_rate, 1) if rate != sample_rate else None
+        frames = max(1, min(BLOCK_SAMPLES // file.channels, BLOCK_SECONDS * rate))
+        first: NDArray[np.float32] | None = None
+        given = False
+        while True:
+            block = file.read(frames, dtype="float32", always_2d=True)
+            ended = len(block) == 0
+            if not np.isfinite(block).all():
+                bad = int((~np.isfinite(block)).sum())
+                raise ValueError(
+                    f"{path}: samples must be finite, not NaN or infinite ({bad} are)",
+                )
+            mono: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
+            first = mono[:1] if first is None else first
+            if change is not None:
+                mono = change.resample_chunk(mono, last=ended)
+            if mono.size:
+                given = True
+                yield mono
+            if ended:
+                break
+    if first is None or first.size == 0:
         raise ValueError(f"{path}: the clip must hold at least one sample, not none")
-    if not np.isfinite(samples).all():
-        bad = int((~np.isfinite(samples)).sum())
-        raise ValueError(f"{path}: samples must be finite, not NaN or infinite ({bad} are)")
-    mono: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
-    if rate == sample_rate:
-        return mono
-    resampled: NDArray[np.float32] = soxr.resample(mono, rate, sample_rate)
-    return resampled if resampled.size else mono[:1]
+    if not given:  # too short for the converter to make a sample of
+        yield first
 
 
-def windows(
-    samples: NDArray[np.float32], front_end: FrontEnd,
-) -> list[tuple[float, NDArray[np.float32]]]:
-    """Cut `samples` into the windows that are scored one by one.
+def cut(
+    blocks: Iterable[NDArray[np.float32]], front_end: FrontEnd,
+) -> Iterator[tuple[float, NDArray[np.float32]]]:
+    """Cut a stream into stretches of whole windows, which are scored one by one.
 
     A clip shorter than a window is repeated until it fills one, as DNSMOS does; a longer one
     gives windows that start every `clip_hop_seconds`, and an incomplete last one is dropped.
 
     Parameters
     ----------
-    samples
-        float32 ``[sample]`` at the front-end's rate, at least one.
+    blocks
+        float32 ``[sample]`` each, at the front-end's rate, at least one sample in all.
     front_end
         Length and distance of the windows.
 
-    Returns
-    -------
-    list of (float, NDArray[np.float32])
-        Start in seconds and samples ``[clip_samples]`` of every window; never empty.
+    Yields
+    ------
+    (float, NDArray[np.float32])
+        Start in seconds and samples of one window, or of several that overlap or follow at
+        `clip_hop_seconds`; the next stretch starts that much behind its last window.
+
+    Raises
+    ------
+    ValueError
+        There is no sample.
     """
-    if samples.ndim != 1 or samples.size == 0:
-        raise ValueError(f"samples must be one channel of at least one, not {samples.shape}")
-    length = front_end.clip_samples
-    if samples.size < length:
-        return [(0.0, np.resize(samples, length))]
-    hop = round(front_end.clip_hop_seconds * front_end.sample_rate)
-    return [
-        (start / front_end.sample_rate, samples[start : start + length])
-        for start in range(0, samples.size - length + 1, hop)
-    ]
+    length, hop = front_end.clip_samples, front_end.clip_hop_samples
+    held = np.zeros(0, np.float32)
+    begins = start = 0  # of what is held, and of the next window
+    for block in blocks:
+        done = min(start - begins, held.size)
+        held, begins = np.concatenate([held[done:], block]), begins + done
+        rest = held[start - begins :]
+        if rest.size >= length:
+            count = (rest.size - length) // hop + 1
+            yield start / front_end.sample_rate, rest[: (count - 1) * hop + length]
+            start += count * hop
+    if start == 0:
+        if held.size == 0:
+            raise ValueError("samples must be at least one, not none")
+        yield 0.0, np.resize(held, length)

@@ -1,6 +1,6 @@
 """A clip as the codes that a network takes, and the scores that come of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,12 @@ class ClipScore:
 
 
 def windows(network: Network, path: Path | None = None) -> list[Window]:
-    """Cut a clip into the windows that `network` sees.
+    """Cut a clip into the windows that `network` sees: those of `stream`, with its errors."""
+    return list(stream(network, path))
+
+
+def stream(network: Network, path: Path | None = None) -> Iterator[Window]:
+    """Cut a clip into the windows that `network` sees, one by one, whatever its length.
 
     Parameters
     ----------
@@ -107,22 +112,20 @@ def windows(network: Network, path: Path | None = None) -> list[Window]:
         The file cannot be read.
     """
     if path is not None and path.suffix == ".npy":
-        return [Window(start=0.0, codes=_load_codes(network, path), origin=path.name)]
+        yield Window(start=0.0, codes=_load_codes(network, path), origin=path.name)
+        return
     if network.front_end is None:
-        if path is None:
-            codes = random_codes(np.random.default_rng(SEED), network)
-            return [Window(start=0.0, codes=codes, origin=f"drawn from seed {SEED}")]
-        raise ValueError(f"{path}: must be codes (.npy), for the network has no front-end")
+        if path is not None:
+            raise ValueError(f"{path}: must be codes (.npy), for the network has no front-end")
+        codes = random_codes(np.random.default_rng(SEED), network)
+        yield Window(start=0.0, codes=codes, origin=f"drawn from seed {SEED}")
+        return
     path = DEMO if path is None else path
-    samples = audio.load(path, network.front_end.sample_rate)
-    return [
-        Window(
-            start=start,
-            codes=front_end.codes(part, network.front_end, bits=network.input_bits),
-            origin=f"{path.name} from {start:g} s",
-        )
-        for start, part in audio.windows(samples, network.front_end)
-    ]
+    hearing = network.front_end
+    for begin, part in audio.cut(audio.stream(path, hearing.sample_rate), hearing):
+        for i, codes in enumerate(front_end.window_codes(part, hearing, network.input_bits)):
+            start = begin + i * hearing.clip_hop_samples / hearing.sample_rate
+            yield Window(start=start, codes=codes, origin=f"{path.name} from {start:g} s")
 
 
 def _load_codes(network: Network, path: Path) -> NDArray[np.uint8]:
@@ -134,16 +137,16 @@ def _load_codes(network: Network, path: Path) -> NDArray[np.uint8]:
     return codes
 
 
-def score(network: Network, cut: Sequence[Window], traces: Sequence[Trace]) -> ClipScore:
-    """Score a clip from the trace of each of its windows."""
+def score(network: Network, starts: Sequence[float], traces: Sequence[Trace]) -> ClipScore:
+    """Score a clip from the start and the trace of each of its windows."""
     each = [
         WindowScore(
-            start=window.start,
+            start=start,
             raw=trace.raw.tolist(),
             scores=network.scores(trace.raw),
             cycles=trace.cycles,
         )
-        for window, trace in zip(cut, traces, strict=True)
+        for start, trace in zip(starts, traces, strict=True)
     ]
     clocked = [trace.cycles for trace in traces if trace.cycles is not None]
     return ClipScore(

@@ -1,5 +1,6 @@
 """Log-mel front-end in NumPy: samples to spectrogram to unsigned codes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from golden.rules import check_vector, is_int, refuse
 
 CODES_PER_DEVIATION = 32
+
+FRAMES = 64
+"""Frames that are transformed at once where windows share none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +98,17 @@ class FrontEnd:
         return round(self.clip_seconds * self.sample_rate)
 
     @property
+    def clip_hop_samples(self) -> int:
+        """Distance of the starts of successive windows, samples."""
+        return round(self.clip_hop_seconds * self.sample_rate)
+
+    @property
+    def shared_frames(self) -> int:
+        """Frames from window to window where successive windows share theirs, else 0."""
+        whole = self.clip_hop_samples % self.hop == 0 and self.reference == "absolute"
+        return self.clip_hop_samples // self.hop if whole else 0
+
+    @property
     def frames(self) -> int:
         """Frames of one window (no centring: only whole analysis windows)."""
         return (self.clip_samples - self.window) // self.hop + 1
@@ -128,6 +143,10 @@ def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.flo
     Hann window (as librosa and torchaudio take it); squared magnitude of the Fourier transform;
     `mel_filters`; logarithm of (mel + floor).
 
+    As many frames are done at once as windows are apart, the last ones filled up with zeros: so a
+    frame gives the same numbers in every window that it falls into, whatever order of additions
+    the matrix product of another shape would take. (And what is worked on stays in the caches.)
+
     Parameters
     ----------
     samples
@@ -144,12 +163,19 @@ def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.flo
         raise ValueError(
             f"samples must be one channel of at least {front_end.window}, not {samples.shape}",
         )
-    n = front_end.window
-    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
+    n, size = front_end.window, front_end.shared_frames or FRAMES
     frames = np.lib.stride_tricks.sliding_window_view(samples, n)[:: front_end.hop]
-    spectrum = np.fft.rfft(frames * hann, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    mel = mel_filters(front_end.sample_rate, n, front_end.bands) @ power.T + front_end.floor
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
+    filters = mel_filters(front_end.sample_rate, n, front_end.bands)
+    weighted = np.empty((size, n))
+    blocks = []
+    for part in (frames[at : at + size] for at in range(0, len(frames), size)):
+        np.multiply(part, hann, out=weighted[: len(part)])
+        weighted[len(part) :] = 0
+        spectrum = np.fft.rfft(weighted, axis=1)
+        blocks.append(filters @ (spectrum.real**2 + spectrum.imag**2).T)
+    mel = np.concatenate(blocks, axis=1)
+    mel = np.ascontiguousarray(mel[:, : len(frames)]) + front_end.floor
     log = np.log(mel) if front_end.log == "ln" else 10.0 * np.log10(mel)
     if front_end.reference == "max":
         log -= log.max()
@@ -164,7 +190,7 @@ def codes(
     Parameters
     ----------
     samples
-        float32 ``[sample]``; a window of `golden.audio.windows`.
+        float32 ``[sample]``; a window of the clip.
     front_end
         How to hear, and offset and step of every band.
     bits
@@ -178,6 +204,36 @@ def codes(
     scaled = (log_mel(samples, front_end) - front_end.offset[:, None]) / front_end.step[:, None]
     result: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
     return result
+
+
+def window_codes(
+    samples: NDArray[np.float32], front_end: FrontEnd, bits: int = 8,
+) -> Iterator[NDArray[np.uint8]]:
+    """Codes of each window of `samples`, the same as `codes` gives for it alone.
+
+    Windows overlap; where they start on a frame of the one before, a frame is heard only once.
+
+    Parameters
+    ----------
+    samples
+        float32 ``[sample]``, as long as one window or several; `golden.audio.cut` gives such.
+    front_end, bits
+        As for `codes`.
+
+    Yields
+    ------
+    NDArray[np.uint8]
+        ``[1, band, frame]``.
+    """
+    length, shared = front_end.clip_samples, front_end.shared_frames
+    starts = range(0, samples.size - length + 1, front_end.clip_hop_samples)
+    if not shared:
+        yield from (codes(samples[at : at + length], front_end, bits) for at in starts)
+        return
+    heard = codes(samples, front_end, bits)
+    for i in range(len(starts)):
+        first = i * shared
+        yield np.ascontiguousarray(heard[:, :, first : first + front_end.frames])
 
 
 def standardised(

@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from golden.adds.engine import AddsEngine
 from golden.agreement import Agreement, agreement
 from golden.naive import NaiveEngine
 from golden.network import Network
@@ -75,13 +76,14 @@ class Verified:
 
 
 def oracles(network: Network, clips: int) -> list[Engine]:
-    """Return torch's exact integers and, if `clips` clips are small work, the nested loops."""
+    """Return torch's exact integers, additions alone and, where they are quick, nested loops."""
     pixels = sum(
         prod(layer.map_shape(shape))
         for layer, shape in zip(network.layers, network.shapes[:-1], strict=True)
     )
     small = pixels * clips <= NAIVE_PIXELS
-    return [TorchEngine(), NaiveEngine()] if small else [TorchEngine()]
+    quick: list[Engine] = [TorchEngine(), AddsEngine()]
+    return [*quick, NaiveEngine()] if small else quick
 
 
 def _summed(same: Sequence[LayerAgreement]) -> LayerAgreement:

@@ -53,7 +53,7 @@ def test_score(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(window) == ["start", "raw", "cycles"]
     raw = np.array(window["raw"], np.int32)
     assert tiny_network().scores(raw) == pytest.approx(found["scores"])
-    assert (found["engine"], found["preset"], found["cycles"]) == ("torch", "tiny", None)
+    assert (found["engine"], found["preset"], found["cycles"]) == ("adds", "tiny", None)
 
 
 def test_score_of_the_shipped_network(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,13 +68,13 @@ def test_engines_agree_on_a_long_clip(
     path = tmp_path / "long.flac"
     noise = np.random.default_rng(2).normal(0, 0.1, (22050 * 6, 2))
     soundfile.write(path, noise, 22050)
-    torch, naive = (
+    torch, naive, adds = (
         run_json(capsys, "score", path, "--preset", "tiny", "--engine", engine)
-        for engine in ("torch", "naive")
+        for engine in ("torch", "naive", "adds")
     )
     assert [window["start"] for window in torch["windows"]] == [0.0, 1.0]
-    assert torch["windows"] == naive["windows"]
-    assert torch["scores"] == naive["scores"]
+    assert torch["windows"] == naive["windows"] == adds["windows"]
+    assert torch["scores"] == naive["scores"] == adds["scores"]
 
 
 def test_tables_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,7 @@ BAD_CLIPS = {
     ),
     "rate of 0": (rate_of_zero, ""),
     "missing": (lambda p: None, "must be an existing file"),
-    "folder": (lambda p: p.mkdir(), "must be an existing file"),
+    "folder": (lambda p: p.mkdir(), "the folder must hold audio (.aif, "),
 }
 
 
@@ -160,7 +160,7 @@ def test_unknown_preset(verb: str, capsys: pytest.CaptureFixture[str], tmp_path:
 def test_unknown_engine(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "score", "--engine", "fpga")
     assert "'fpga'" in line
-    for known in ("torch", "naive", "rtl"):
+    for known in ("adds", "torch", "naive", "rtl"):
         assert f"'{known}'" in line
 
 
@@ -226,7 +226,7 @@ def test_an_error_of_the_program_keeps_its_traceback(monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise KeyError("no user's doing")
 
-    monkeypatch.setattr("golden.clip.windows", broken)
+    monkeypatch.setattr("golden.clip.stream", broken)
     with pytest.raises(KeyError, match="no user's doing"):
         bambino.main(["score", "--preset", "tiny"])
 
@@ -247,6 +247,6 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("golden.clip.windows", interrupted)
+    monkeypatch.setattr("golden.clip.stream", interrupted)
     assert bambino.main(["score", "--preset", "tiny"]) == 130
     assert capsys.readouterr().err == "bambino score: interrupted\n"

@@ -1,13 +1,15 @@
 """Audio files of any rate and channel count, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from golden import audio
-from golden.front_end import standardised
+from golden.front_end import FrontEnd, standardised
 
 FRONT_END = standardised(np.zeros(120, np.float32), np.ones(120, np.float32))
 
@@ -40,6 +42,45 @@ def test_a_single_sample_is_a_clip(tmp_path: Path) -> None:
     path = tmp_path / "one.wav"
     soundfile.write(path, [0.25], 48000, subtype="FLOAT")
     assert audio.load(path).size >= 1
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+@pytest.mark.parametrize("block", [1, 999, 4001])
+def test_where_blocks_end_changes_no_sample(
+    rate: int, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "noise.wav"
+    noise = np.random.default_rng(0).normal(0, 0.1, (5003, 2)).astype(np.float32)
+    soundfile.write(path, noise, rate, subtype="FLOAT")
+    whole = audio.load(path)
+    mono = noise.mean(axis=1, dtype=np.float32)
+    expected = mono if rate == 16000 else soxr.resample(mono, rate, 16000)
+    np.testing.assert_array_equal(whole, expected)
+    monkeypatch.setattr(audio, "BLOCK_SAMPLES", 2 * block)
+    blocks = list(audio.stream(path))
+    assert len(blocks) > 1
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def windows(blocks: list[np.ndarray], front_end: FrontEnd) -> list[tuple[float, np.ndarray]]:
+    """Cut further, into single windows."""
+    length, hop = front_end.clip_samples, front_end.clip_hop_samples
+    return [
+        (start + at / front_end.sample_rate, part[at : at + length])
+        for start, part in audio.cut(blocks, front_end)
+        for at in range(0, part.size - length + 1, hop)
+    ]
+
+
+@pytest.mark.parametrize("hop", [0.5, 1.0, 7.0])
+@pytest.mark.parametrize("size", [997, 16000, 79999, 80001, 400000])
+def test_windows_of_a_stream_are_those_of_the_whole(hop: float, size: int) -> None:
+    front_end = replace(FRONT_END, clip_hop_seconds=hop)
+    samples = np.arange(350007, dtype=np.float32)
+    found = windows([samples[i : i + size] for i in range(0, samples.size, size)], front_end)
+    assert [start for start, _ in found] == list(np.arange(0, (350007 - 80000) / 16000, hop))
+    for start, window in found:
+        np.testing.assert_array_equal(window, samples[round(16000 * start) :][:80000])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +137,7 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 def test_a_short_clip_is_repeated_to_one_window() -> None:
     samples = np.arange(30000, dtype=np.float32)
-    ((start, window),) = audio.windows(samples, FRONT_END)
+    ((start, window),) = windows([samples], FRONT_END)
     assert start == 0.0
     np.testing.assert_array_equal(window, np.concatenate([samples] * 3)[:80000])
 
@@ -106,12 +147,13 @@ def test_a_short_clip_is_repeated_to_one_window() -> None:
 )
 def test_windows_start_every_second(extra: int, starts: list[int]) -> None:
     samples = np.arange(80000 + extra, dtype=np.float32)
-    windows = audio.windows(samples, FRONT_END)
-    assert [start for start, _ in windows] == starts
-    for start, window in windows:
+    found = windows([samples], FRONT_END)
+    assert [start for start, _ in found] == starts
+    for start, window in found:
         np.testing.assert_array_equal(window, samples[int(start) * 16000 :][:80000])
 
 
 def test_windows_of_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="samples must be one channel of at least one"):
-        audio.windows(np.zeros(0, np.float32), FRONT_END)
+    for blocks in ([], [np.zeros(0, np.float32)]):
+        with pytest.raises(ValueError, match="samples must be at least one"):
+            windows(blocks, FRONT_END)

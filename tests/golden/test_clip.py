@@ -70,7 +70,7 @@ def test_the_score_is_the_mean_of_the_windows() -> None:
         for i, codes in enumerate(rng.integers(0, 256, (2, 1, 16, 20), dtype=np.uint8))
     ]
     traces = [NaiveEngine().predict(network, window.codes) for window in cut]
-    found = clip.score(network, cut, traces)
+    found = clip.score(network, [window.start for window in cut], traces)
     each = [network.scores(trace.raw) for trace in traces]
     assert found.cycles is None
     assert [window.raw for window in found.windows] == [t.raw.tolist() for t in traces]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.front_end import codes, log_mel, mel_filters, standardised
+from golden.front_end import codes, log_mel, mel_filters, standardised, window_codes
 
 MEAN = np.linspace(-6, 2, 120).astype(np.float32)
 DEVIATION = np.linspace(2, 4, 120).astype(np.float32)
@@ -37,6 +37,32 @@ def test_log_mel_is_librosas() -> None:
 def test_five_seconds_are_249_frames() -> None:
     assert log_mel(noise(), FRONT_END).shape == (120, 249)
     assert codes(noise(), FRONT_END).shape == (1, 120, 249)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"clip_hop_seconds": 0.5}, {"clip_hop_seconds": 7.0}, {"clip_hop_seconds": 0.33},
+     {"reference": "max"}, {"hop": 160}],
+)
+def test_a_window_has_the_same_codes_alone_and_among_others(changes: dict[str, object]) -> None:
+    front_end = replace(FRONT_END, **changes)
+    hop, length = front_end.clip_hop_samples, front_end.clip_samples
+    for count in (1, 2, 7):
+        samples = noise(length + (count - 1) * hop, seed=count)
+        # A tone that stops makes the windows unlike in level.
+        samples[: length // 2] += np.sin(np.arange(length // 2) * 0.3).astype(np.float32)
+        found = list(window_codes(samples, front_end))
+        assert len(found) == count
+        for i, got in enumerate(found):
+            alone = codes(samples[i * hop : i * hop + length].copy(), front_end)
+            np.testing.assert_array_equal(got, alone)
+
+
+def test_frames_are_shared_where_windows_start_on_them() -> None:
+    assert FRONT_END.shared_frames == 50
+    assert replace(FRONT_END, hop=160).shared_frames == 100
+    assert replace(FRONT_END, hop=333).shared_frames == 0
+    assert replace(FRONT_END, reference="max").shared_frames == 0
 
 
 def test_silence_is_the_floor() -> None:
