@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
+from golden import audio, clip
 from hw.presets import PRESETS
 from sim.engine import RtlEngine
 
@@ -24,6 +27,7 @@ Report = Callable[[str], None]
 ROOT = Path(__file__).parent.parent
 CONVOLUTIONS = ("conv2", "conv3", "conv4")
 HELP_RUNS = 5
+HOURS, FILES = 4, 16
 ONE_CORE = """
 import os, sys
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
@@ -76,16 +80,28 @@ def run(*argv: str, one_core: bool = False) -> Run:
     command = [sys.executable, str(ROOT / "bambino.py"), *argv]
     if one_core:
         command = [sys.executable, "-c", ONE_CORE, *command]
+    return measured(f"bambino {' '.join(argv)}", command)
+
+
+def measured(name: str, command: list[str], **environment: str) -> Run:
+    """Run `command`, a Python with its arguments, and measure it.
+
+    Raises
+    ------
+    BenchError
+        It failed; the message calls it `name`.
+    """
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
         redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1)]
-        process = os.posix_spawn(sys.executable, command, os.environ, file_actions=redirect)
+        variables = os.environ | environment
+        process = os.posix_spawn(sys.executable, command, variables, file_actions=redirect)
         _, status, usage = os.wait4(process, 0)
         seconds = time.perf_counter() - began
         out.seek(0)
         text = out.read().decode()
     if status:
-        raise BenchError(f"bambino {' '.join(argv)} must succeed: {text[-500:]}".rstrip(": "))
+        raise BenchError(f"{name} must succeed: {text[-500:]}".rstrip(": "))
     return Run(seconds=round(seconds, 3), peak_bytes=usage.ru_maxrss * 1024, output=text)
 
 
@@ -98,6 +114,45 @@ def score_torch() -> Figures:
     """Seconds after imports and peak memory of scoring 5 s of audio in PyTorch."""
     done = run("score", "--engine", "torch", "--json")
     return {"seconds_after_imports": done.json()["seconds"], "peak_bytes": done.peak_bytes}
+
+
+def adds() -> Figures:
+    """Milliseconds of a window in each engine on one core, and how many times `adds` is faster."""
+    command = [sys.executable, "-m", "golden.speed"]
+    return dict(
+        measured("golden.speed", command, PYTHONPATH=_path(), OPENBLAS_NUM_THREADS="1").json(),
+    )
+
+
+def _path() -> str:
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+
+def score_hours() -> Figures:
+    """Seconds and greatest memory of a process for hours of audio in files, by number of jobs."""
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "recording"
+        long_clip(recording, HOURS * 3600 / FILES)
+        for i in range(FILES):
+            (Path(folder) / f"{i:02}.flac").symlink_to(recording)
+        found = {
+            jobs: run("score", folder, "--engine", "adds", "--jobs", str(jobs)) for jobs in (1, 2)
+        }
+        one = run("score", str(Path(folder) / "00.flac"), str(clip.DEMO), "--jobs", "1")
+    return {
+        "hours_of_audio": HOURS,
+        "seconds": {str(jobs): done.seconds for jobs, done in found.items()},
+        "times_faster_with_2_jobs": round(found[1].seconds / found[2].seconds, 3),
+        "peak_bytes": max(done.peak_bytes for done in found.values()),
+        "peak_bytes_of_one_file": one.peak_bytes,
+    }
+
+
+def long_clip(path: Path, seconds: float) -> None:
+    """Write the demo clip again and again, `seconds` long, as FLAC."""
+    samples = audio.load(clip.DEMO)
+    whole = np.resize(samples, round(seconds * audio.SAMPLE_RATE))
+    audio.save(path, whole)
 
 
 def utilisation() -> Figures:
@@ -157,6 +212,8 @@ def estimates() -> Figures:
 PARTS: dict[str, Callable[[], Figures]] = {
     "help": help_time,
     "score_torch": score_torch,
+    "adds": adds,
+    "score_hours": score_hours,
     "utilisation": utilisation,
     "generate": generate,
     "builds": builds,

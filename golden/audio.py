@@ -13,8 +13,8 @@ from golden.front_end import FrontEnd
 SAMPLE_RATE = 16000
 LEAST_RATE = 1000
 
-BLOCK_SAMPLES = 2**18
-BLOCK_SECONDS = 16
+BLOCK_SAMPLES = 2**20
+BLOCK_SECONDS = 64
 """What is read at once: samples of all channels together, and a time."""
 
 
@@ -146,3 +146,8 @@ def cut(
         if held.size == 0:
             raise ValueError("samples must be at least one, not none")
         yield 0.0, np.resize(held, length)
+
+
+def save(path: Path, samples: NDArray[np.float32], sample_rate: int = SAMPLE_RATE) -> None:
+    """Write `samples`, float32 ``[sample]`` from -1 to 1, as 16-bit FLAC, whatever the name."""
+    soundfile.write(path, samples, sample_rate, format="FLAC", subtype="PCM_16")

@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HOUSES = ("golden", "hw", "sim", "boards")
 MAY_IMPORT = {
-    "golden": {"torch", "numpy", "golden", "soundfile", "soxr", "rich", "pesq"},
+    "golden": {
+        "golden",
+        "torch", "numpy", "soundfile", "soxr", "rich", "pesq", "speechmos", "onnxruntime",
+    },
     "hw": {"amaranth", "numpy", "hw", "golden.layer", "golden.network", "golden.netfile"},
     "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
     "boards": {
@@ -35,6 +38,7 @@ LIGHT = (
     "network",
     "random_networks",
     "rules",
+    "scoring",
     "sibling",
     "trace",
     "vectors",
