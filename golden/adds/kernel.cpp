@@ -53,7 +53,8 @@ static void pack(const Layer& l, const uint8_t* codes, uint8_t* out) {
         const int count = l.channels - first < 8 ? l.channels - first : 8;
         for (size_t i = 0; i < pixels; i++) {
             uint64_t eight = 0;
-            for (int c = 0; c < count; c++) eight |= (uint64_t)codes[(first + c) * pixels + i] << 8 * c;
+            for (int c = 0; c < count; c++)
+                eight |= (uint64_t)codes[(first + c) * pixels + i] << 8 * c;
             eight = transposed(eight);
             for (int p = 0; p < l.planes; p++)
                 out[(p * pixels + i) * l.in_bytes + first / 8] = (uint8_t)(eight >> 8 * p);
@@ -105,7 +106,8 @@ static inline uint32_t above(const Longs* sums, const Longs* bound) {
         bits |= (uint32_t)_mm256_movemask_ps((__m256)(sums[i] > bound[i])) << 8 * i;
     return bits;
 }
-static inline Shorts meet(Shorts low, Shorts high, Shorts high_bound, Shorts low_bound, int halvings) {
+static inline Shorts meet(
+    Shorts low, Shorts high, Shorts high_bound, Shorts low_bound, int halvings) {
     return (Shorts)_mm256_adds_epi16(
         _mm256_subs_epi16((__m256i)high, (__m256i)high_bound),
         (__m256i)((low - low_bound) >> (short)halvings));
@@ -128,7 +130,8 @@ static inline uint32_t above(const Longs* sums, const Longs* bound) {
     const uint32_t high = _mm512_cmpgt_epi32_mask((__m512i)sums[1], (__m512i)bound[1]);
     return _mm512_cmpgt_epi32_mask((__m512i)sums[0], (__m512i)bound[0]) | high << 16;
 }
-static inline Shorts meet(Shorts low, Shorts high, Shorts high_bound, Shorts low_bound, int halvings) {
+static inline Shorts meet(
+    Shorts low, Shorts high, Shorts high_bound, Shorts low_bound, int halvings) {
     return (Shorts)_mm512_adds_epi16(
         _mm512_subs_epi16((__m512i)high, (__m512i)high_bound),
         (__m512i)((low - low_bound) >> (short)halvings));
