@@ -33,6 +33,12 @@ import os, sys
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 os.execv(sys.argv[1], sys.argv[1:])
 """
+PEAK = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 
 
 class BenchError(RuntimeError):
@@ -135,17 +141,21 @@ def score_hours() -> Figures:
         long_clip(recording, HOURS * 3600 / FILES)
         for i in range(FILES):
             (Path(folder) / f"{i:02}.flac").symlink_to(recording)
-        found = {
-            jobs: run("score", folder, "--engine", "adds", "--jobs", str(jobs)) for jobs in (1, 2)
-        }
-        one = run("score", str(Path(folder) / "00.flac"), str(clip.DEMO), "--jobs", "1")
-    return {
-        "hours_of_audio": HOURS,
-        "seconds": {str(jobs): done.seconds for jobs, done in found.items()},
-        "times_faster_with_2_jobs": round(found[1].seconds / found[2].seconds, 3),
-        "peak_bytes": max(done.peak_bytes for done in found.values()),
-        "peak_bytes_of_one_file": one.peak_bytes,
-    }
+        score = ["score", folder, "--engine", "adds", "--jobs"]
+        seconds = {jobs: run(*score, str(jobs)).seconds for jobs in (1, 2)}
+        memory = {"peak_bytes": peak(*score, "1"), "peak_bytes_of_5_s": peak("score")}
+    faster = round(seconds[1] / seconds[2], 3)
+    times = {"seconds": seconds, "times_faster_with_2_jobs": faster}
+    return {"hours_of_audio": HOURS, **times, **memory}
+
+
+def peak(*argv: str) -> int:
+    """Greatest resident memory of any process of ``bambino argv``, bytes.
+
+    That of `run` counts this process as well, as large as it was when it started the other.
+    """
+    command = [sys.executable, "-c", PEAK, sys.executable, str(ROOT / "bambino.py"), *argv]
+    return 1024 * int(measured(f"bambino {' '.join(argv)}", command).output.splitlines()[-1])
 
 
 def long_clip(path: Path, seconds: float) -> None:
