@@ -27,6 +27,8 @@ output channels across, a comparison's mask *is* the packed output, and the same
 width of vector. The first layer is the exception: all nine taps of a bit-plane are one index, and
 one table of 32 KiB serves all eight planes.
 
-**What bounds it.** Loads: a line is a load of 64 bytes, of which this processor does one a cycle,
-and half of that is reached over the whole network.
+**What bounds it.** Loads: a line is a load of 64 bytes, of which this processor does at most one a
+cycle. A window takes 606,000 look-ups in 0.37 ms, 0.47 a cycle at the 3.5 GHz that a loop of
+dependent subtractions shows; conv2 reaches 0.59, and the rest is lines that are not in the first
+cache. In a long clip the front-end is the next 0.28 ms of a window.
 """
