@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
     "boards": {
         "golden", "hw", "sim", "boards",
-        "numpy", "amaranth", "amaranth_boards", "rich", "matplotlib",
+        "numpy", "amaranth", "amaranth_boards", "rich", "matplotlib", "serial", "cobs",
     },
 }
 LIGHT = (

@@ -1,0 +1,13 @@
+"""The iCEBreaker: an iCE40 UP5K, whose USB bridge runs from the same 12 MHz as the chip."""
+
+from boards.board import Board
+from hw.presets import PRESETS
+
+BOARD = Board(
+    name="icebreaker",
+    title="iCEBreaker (iCE40 UP5K)",
+    family="ice40",
+    clock=12_000_000,
+    baud=1_000_000,
+    config=PRESETS["small"],
+)

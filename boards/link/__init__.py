@@ -1,0 +1,1 @@
+"""The link between a host and a board: gateware, protocol and host. See `boards.link.protocol`."""
