@@ -1,0 +1,1 @@
+"""Boards that need no hardware: the whole board top in Verilator, behind a pseudo-terminal."""
