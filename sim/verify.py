@@ -12,7 +12,7 @@ from golden.agreement import Agreement, agreement
 from golden.naive import NaiveEngine
 from golden.network import Network
 from golden.torch_engine import TorchEngine
-from golden.trace import Difference, Engine, LayerAgreement
+from golden.trace import Difference, Engine, LayerAgreement, Trace
 from hw.estimate import estimate
 from hw.lower import lower
 from sim import waves as waveform
@@ -23,8 +23,8 @@ NAIVE_PIXELS = 50_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verified:
-    """What a verification found.
+class Compared:
+    """What a comparison with the oracles found.
 
     Parameters
     ----------
@@ -34,7 +34,35 @@ class Verified:
         The clip that differs first, counted from 0, and its first difference; None where all is
         identical.
     oracles
-        The engines that the RTL was compared with.
+        The engines that it was compared with.
+    """
+
+    layers: tuple[LayerAgreement, ...]
+    first: tuple[int, Difference] | None
+    oracles: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether no element of any clip differs."""
+        return self.first is None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``bambino verify --json`` prints."""
+        layers = [
+            {"name": layer.name, "elements": layer.elements, "mismatches": layer.mismatches}
+            for layer in self.layers
+        ]
+        return {"identical": self.identical, "layers": layers}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified(Compared):
+    """What a verification of the RTL found, see `Compared`.
+
+    Parameters
+    ----------
+    layers, first, oracles
+        As there.
     cycles
         Of one clip, without reading maps out, as simulated.
     estimated_cycles
@@ -43,17 +71,9 @@ class Verified:
         Of loading the network, as simulated.
     """
 
-    layers: tuple[LayerAgreement, ...]
-    first: tuple[int, Difference] | None
-    oracles: tuple[str, ...]
     cycles: int
     estimated_cycles: int
     load_cycles: int
-
-    @property
-    def identical(self) -> bool:
-        """Whether no element of any clip differs."""
-        return self.first is None
 
     @property
     def good(self) -> bool:
@@ -62,13 +82,7 @@ class Verified:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``bambino verify --json`` prints."""
-        layers = [
-            {"name": layer.name, "elements": layer.elements, "mismatches": layer.mismatches}
-            for layer in self.layers
-        ]
-        return {
-            "identical": self.identical,
-            "layers": layers,
+        return Compared.as_dict(self) | {
             "cycles": self.cycles,
             "estimated_cycles": self.estimated_cycles,
             "load_cycles": self.load_cycles,
@@ -91,6 +105,29 @@ def _summed(same: Sequence[LayerAgreement]) -> LayerAgreement:
         name=same[0].name,
         elements=same[0].elements,
         mismatches=max(each.mismatches for each in same),
+    )
+
+
+def compare(network: Network, clips: Sequence[Codes], got: Sequence[Trace]) -> Compared:
+    """Compare the traces of `clips` with those of the oracles.
+
+    Parameters
+    ----------
+    network
+        What ran.
+    clips
+        uint8 ``[channel, band, frame]`` each, at least one.
+    got
+        A trace of each, with its maps.
+    """
+    compared: dict[str, Agreement] = {}
+    for oracle in oracles(network, len(clips)):
+        expected = [oracle.predict(network, codes) for codes in clips]
+        compared[oracle.name] = agreement(network, expected, got)
+    return Compared(
+        layers=tuple(map(_summed, zip(*(each.layers for each in compared.values()), strict=True))),
+        first=next((each.first for each in compared.values() if each.first is not None), None),
+        oracles=tuple(compared),
     )
 
 
@@ -133,19 +170,15 @@ def verify(
     predicted = estimate(network, engine.config)
     bare, mapped = (lower(network, engine.config, maps=maps) for maps in (False, True))
     (plain,), got = engine.predict_lowered([(bare, clips[:1]), (mapped, clips)])
-    compared: dict[str, Agreement] = {}
-    for oracle in oracles(network, len(clips)):
-        expected = [oracle.predict(network, codes) for codes in clips]
-        compared[oracle.name] = agreement(network, expected, got)
-    first = next((each.first for each in compared.values() if each.first is not None), None)
-    if first is not None and waves is not None:
-        waveform.write(engine, network, clips[first[0]], first[1], waves)
+    found = compare(network, clips, got)
+    if found.first is not None and waves is not None:
+        waveform.write(engine, network, clips[found.first[0]], found.first[1], waves)
     assert plain.cycles is not None  # an engine with a clock
     assert plain.load_cycles is not None
     return Verified(
-        layers=tuple(map(_summed, zip(*(each.layers for each in compared.values()), strict=True))),
-        first=first,
-        oracles=tuple(compared),
+        layers=found.layers,
+        first=found.first,
+        oracles=found.oracles,
         cycles=plain.cycles,
         estimated_cycles=predicted.cycles,
         load_cycles=plain.load_cycles,
