@@ -11,7 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Never
 
-from boards.console import chosen_config, chosen_network, note, print_json
+from boards.board_verbs import board_sim, faults, verify_board
+from boards.console import (
+    DEFAULT_PRESET,
+    chosen_config,
+    chosen_network,
+    chosen_target,
+    note,
+    print_json,
+)
 from boards.scores import cores, score
 from boards.verbs import bench, compare, estimate, presets
 
@@ -59,6 +67,9 @@ FAMILY_HELP = "chip family whose resources are predicted, default: %(default)s"
 TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+PORT_HELP = "of the board: a serial port, or sim: and a board's name for a virtual board"
+BOARD_HELP = "which board must be there, with this version's bitstream; without it any is taken"
+BAUD_HELP = "bits a second, if not the board's"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
 DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
 
@@ -79,6 +90,9 @@ def verify(args: argparse.Namespace) -> int:
     from sim.engine import RtlEngine
     from sim.verify import verify as compare
 
+    target = chosen_target(args)
+    if target is not None:
+        return verify_board(args, target)
     network, config = chosen_network(args), chosen_config(args)
     windows = [window for path in args.clips or [None] for window in clip.windows(network, path)]
     engine = RtlEngine(config, report=note)
@@ -166,7 +180,8 @@ def parser() -> Parser:
     whole = Parser(prog="bambino", description="Binary activation maps, from PyTorch to the FPGA.")
     verbs = whole.add_subparsers(required=True, metavar="VERB")
     machine = Parser(add_help=False)
-    machine.add_argument("--preset", default="medium", help="machine, see `bambino presets`")
+    text = f"machine, see `bambino presets`; without it {DEFAULT_PRESET}"
+    machine.add_argument("--preset", help=text)
     machine.add_argument("--lanes", type=int, help="instead of the preset's")
     machine.add_argument("--columns", type=int, help="instead of the preset's")
     machine.add_argument("--cell", help="instead of the preset's: gated, folded, table, mac, ...")
@@ -177,19 +192,24 @@ def parser() -> Parser:
     audio.add_argument("clip", type=Path, nargs="?", metavar="CLIP", help=CLIP_HELP)
     data = Parser(add_help=False)
     data.add_argument("--json", action="store_true", help="print JSON")
+    link = Parser(add_help=False)
+    link.add_argument("--port", help=PORT_HELP)
+    link.add_argument("--board", help=BOARD_HELP)
+    link.add_argument("--baud", type=int, help=BAUD_HELP)
 
     def add(run: Verb, *parents: Parser) -> Parser:
         text = (run.__doc__ or "").partition("\n")[0]
-        sub = verbs.add_parser(run.__name__, help=text, description=text, parents=parents)
+        sub = verbs.add_parser(_verb(run), help=text, description=text, parents=parents)
         sub.set_defaults(run=run)
         return sub
 
-    sub = add(score, machine, network, data)
+    sub = add(score, machine, network, link, data)
     sub.add_argument("clips", type=Path, nargs="*", metavar="FILE", help=FILES_HELP)
-    engines = ("adds", "torch", "naive", "rtl")
+    engines = ("adds", "torch", "naive", "rtl", "board")
     sub.add_argument("--engine", choices=engines, default="adds", help="default: adds")
     sub.add_argument("--jobs", type=int, metavar="N", default=cores(), help=JOBS_HELP)
-    sub = add(verify, machine, network, data)
+    sub = add(verify, machine, network, link, data)
+    sub.add_argument("--engine", choices=("rtl", "board"), default="rtl", help="default: rtl")
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
     sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)
     sub = add(estimate, machine, network, data)
@@ -231,14 +251,25 @@ def parser() -> Parser:
         help="tools that run at once, default: %(default)s",
     )
     add(presets, data)
+    sub = add(board_sim)
+    sub.add_argument("board", metavar="BOARD", help="name of the board")
+    sub = add(faults)
+    sub.add_argument("--frames", type=int, default=100_000, help="both ways, default: %(default)s")
+    sub.add_argument("--rate", type=float, default=0.2, help="of faults, default: %(default)s")
+    sub.add_argument("--seed", type=int, default=1, help="of packets and faults")
     add(bench)
     return whole
+
+
+def _verb(run: Verb) -> str:
+    """Return what a verb is called on the command line."""
+    return run.__name__.replace("_", "-")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     args = parser().parse_args(argv)
-    name = f"bambino {args.run.__name__}"
+    name = f"bambino {_verb(args.run)}"
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from golden.trace import Trace
 from hw.cell_kinds import CELLS
 from hw.config import Config
 from hw.presets import preset
+
+if TYPE_CHECKING:
+    from boards.link.engine import Target
 
 Predict = Callable[[Network, Iterable[NDArray[np.uint8]]], list[Trace]]
 
@@ -65,8 +69,27 @@ def config(
     return side_by_side(changed)
 
 
-def engine(name: str, machine: Config, report: Callable[[str], None]) -> Predict:
-    """Load the engine `name`; it takes a clip's windows, as they come, and keeps no maps."""
+def engine(
+    name: str, machine: Config, report: Callable[[str], None], target: "Target | None" = None,
+) -> Predict:
+    """Load the engine `name`; it takes a clip's windows, as they come, and keeps no maps.
+
+    Parameters
+    ----------
+    name
+        Of the engine.
+    machine
+        That `rtl` simulates.
+    report
+        Called with a line before and after a build.
+    target
+        Where the engine `board` finds its board.
+    """
+    if target is not None:
+        from boards.link.engine import predict_at
+
+        ask = partial(predict_at, target, report=report)
+        return lambda network, windows: ask(network, list(windows))
     if name == "rtl":
         from sim.engine import RtlEngine
 
@@ -88,3 +111,18 @@ def engine(name: str, machine: Config, report: Callable[[str], None]) -> Predict
     return lambda network, windows: [
         replace(predict(network, codes), outputs={}) for codes in windows
     ]
+
+
+def target(
+    port: str | None, name: str | None, baud: int | None, machine: Config | None,
+) -> "Target":
+    """Return which board the options mean; the machine is only what it is expected to hold."""
+    from boards import known
+    from boards.link.engine import Target
+
+    if port is None:
+        raise ValueError("--engine board must come with --port")
+    if baud is not None and baud < 1:
+        raise ValueError(f"baud must be at least 1, not {baud}")
+    board = None if name is None else known.board(name)
+    return Target(port=port, board=board, baud=baud, config=machine)

@@ -6,8 +6,18 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from boards.link.engine import Target
     from golden.network import Network
     from hw.config import Config
+
+
+DEFAULT_PRESET = "medium"
+
+
+def chosen_preset(args: argparse.Namespace) -> str:
+    """Return the name of the preset that `args` choose."""
+    preset: str | None = args.preset
+    return DEFAULT_PRESET if preset is None else preset
 
 
 def chosen_network(args: argparse.Namespace) -> "Network":
@@ -15,14 +25,30 @@ def chosen_network(args: argparse.Namespace) -> "Network":
     from boards import choice
 
     chosen_config(args)
-    return choice.network(args.network, args.preset, eight_bit=args.eight_bit)
+    return choice.network(args.network, chosen_preset(args), eight_bit=args.eight_bit)
 
 
 def chosen_config(args: argparse.Namespace) -> "Config":
     """Return the preset that `args` choose, with their lanes, columns and cells."""
     from boards import choice
 
-    return choice.config(args.preset, args.lanes, args.columns, args.cell)
+    return choice.config(chosen_preset(args), args.lanes, args.columns, args.cell)
+
+
+def chosen_target(args: argparse.Namespace) -> "Target | None":
+    """Return the board that `args` mean; None where they mean another engine.
+
+    The machine is that of the board; one that is named is only expected there.
+    """
+    from boards import choice
+
+    if args.engine != "board":
+        if not args.port is args.board is args.baud is None:
+            raise ValueError("--port, --board and --baud must go with --engine board")
+        return None
+    named = (args.preset, args.lanes, args.columns, args.cell) != (None,) * 4
+    machine = chosen_config(args) if named else None
+    return choice.target(args.port, args.board, args.baud, machine)
 
 
 def note(line: str) -> None:

@@ -13,10 +13,11 @@ from golden.network import Network
 from hw.config import Config
 
 if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
+    from boards.link.describe import Description
     from boards.resources import Figure, Resources
     from golden.evaluate import Evaluation
     from hw.estimate import Estimate
-    from sim.verify import Verified
+    from sim.verify import Compared, Verified
 
 RESOURCES = {
     "ecp5": {"lut": "LUT4", "ff": "FF", "bram": "block RAM, 18 kbit", "dsp": "DSP, 18x18"},
@@ -83,6 +84,19 @@ def verification(
             ms = found.cycles / clock / 1e3
             factor = ms / (seconds * 1e3)
             print(f"at {clock} MHz: {ms:.1f} ms a window, real-time factor {factor:.5f}")
+
+
+def agreement(found: "Compared", board: "Description", windows: int) -> None:
+    """Print agreement layer by layer, and how well a board's line did."""
+    rows = [[each.name, count(each.elements), count(each.mismatches)] for each in found.layers]
+    elements = sum(layer.elements for layer in found.layers)
+    rows.append(["all", count(elements), count(sum(layer.mismatches for layer in found.layers))])
+    against = " and ".join(found.oracles)
+    title = f"board against {against}, {windows} window{'s' if windows > 1 else ''}"
+    table(title, ["layer", "elements", "mismatches"], rows)
+    print(f"identical: {'yes' if found.identical else 'NO'}")
+    print(f"bitstream {board.digest:016x}, {board.config.lanes} x {board.config.columns}")
+    print(f"frames that the board dropped: {board.dropped:,}, replies repeated: {board.repeated:,}")
 
 
 def origin(network: Network) -> None:

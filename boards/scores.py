@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from boards.console import chosen_config, chosen_network, note, print_json
+from boards.console import (
+    chosen_config,
+    chosen_network,
+    chosen_preset,
+    chosen_target,
+    note,
+    print_json,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +35,13 @@ def score(args: argparse.Namespace) -> int:
     from boards import choice, report
     from golden import clip, scoring
 
+    target = chosen_target(args)
     network = chosen_network(args)
     if len(args.clips) > 1 or any(p.is_dir() or scoring.is_pattern(p) for p in args.clips):
+        if target is not None:
+            raise ValueError("--engine board must score one clip at a time")
         return _many(args, network)
-    predict = choice.engine(args.engine, chosen_config(args), note)
+    predict = choice.engine(args.engine, chosen_config(args), note, target)
     began, starts = perf_counter(), []
 
     def codes() -> "Iterator[NDArray[np.uint8]]":
@@ -43,7 +53,8 @@ def score(args: argparse.Namespace) -> int:
     result = clip.score(network, starts, traces)
     seconds = perf_counter() - began
     if args.json:
-        how = {"engine": args.engine, "preset": args.preset, "seconds": seconds}
+        where = {"preset": chosen_preset(args)} if target is None else {"port": target.port}
+        how = {"engine": args.engine, **where, "seconds": seconds}
         print_json(result.as_dict() | how)
     else:
         report.score(result, args.engine, seconds)
