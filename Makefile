@@ -1,4 +1,5 @@
-# make demo   score the spoken demo clip in simulated hardware, bit for bit against PyTorch
+# make demo   score the spoken demo clip in simulated hardware, bit for bit against PyTorch, and on
+#             a virtual board
 # make test   lint, types and tests
 # make bench  the figures of README.md as JSON
 #
@@ -15,6 +16,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 demo: $(READY)
 	@$(BIN)/bambino score --engine rtl
 	@$(BIN)/bambino verify
+	@$(BIN)/bambino score --engine board --port sim:icebreaker
 
 test: lint types
 	$(PYTEST) -m unit
