@@ -1,6 +1,7 @@
 """The command line: one subcommand a job, each loading only what it needs.
 
-Exit codes: 0 good, 1 the machines disagree, 2 bad input (one line on stderr), 130 interrupted.
+Exit codes: 0 good, 1 the machines disagree or a board misses its clock or room, 2 bad input (one
+line on stderr), 130 interrupted.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Never
 
 from boards.board_verbs import board_sim, faults, verify_board
+from boards.build_verbs import boards, build, flash
 from boards.console import (
     DEFAULT_PRESET,
     chosen_config,
@@ -70,6 +72,7 @@ DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
 PORT_HELP = "of the board: a serial port, or sim: and a board's name for a virtual board"
 BOARD_HELP = "which board must be there, with this version's bitstream; without it any is taken"
 BAUD_HELP = "bits a second, if not the board's"
+BUILD_OUT_HELP = "folder of the bitstream, default: build/boards/BOARD"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
 DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
 
@@ -251,6 +254,14 @@ def parser() -> Parser:
         help="tools that run at once, default: %(default)s",
     )
     add(presets, data)
+    sub = add(build, data)
+    sub.add_argument("--board", required=True, help="its name, see `bambino boards`")
+    sub.add_argument("--out", type=Path, metavar="DIR", help=BUILD_OUT_HELP)
+    sub.add_argument("--seeds", type=int, metavar="N", help="how many are tried, default: 8")
+    add(boards, data)
+    sub = add(flash)
+    sub.add_argument("--board", required=True, help="its name, see `bambino boards`")
+    sub.add_argument("--out", type=Path, metavar="DIR", help=BUILD_OUT_HELP)
     sub = add(board_sim)
     sub.add_argument("board", metavar="BOARD", help="name of the board")
     sub = add(faults)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from boards.compare.job import TARGETS, Target
 from boards.link.uart import LEAST_DIVISOR
 from hw.config import Config
 
@@ -31,22 +32,43 @@ class Board:
         Bits a second on the line; the clock is nearly a multiple of it, at least four times.
     config
         The machine.
-    link
-        Resource and number of the UART in amaranth-boards.
+    oscillator
+        What runs on the board, Hz; where the clock differs, the PLL of an ECP5 makes it.
+    platform
+        Module and class of amaranth-boards, which know chip, pins and oscillator.
+    oscillator_name
+        Resource of the oscillator there; without it the platform's default clock.
+    wires
+        Resource of the UART there; or where there is none a connector's ``(name, number)`` and its
+        pins of the lines from and to the host.
+    network
+        What it holds: ``"shipped"``, or ``"tiny"`` for the untrained network of that preset.
+    loader
+        Arguments with which openFPGALoader programs it.
+    note
+        What people need to know of it.
     """
 
     name: str
     title: str
-    family: str
+    family: Target
     clock: int
     baud: int
     config: Config
-    link: tuple[str, int] = ("uart", 0)
+    oscillator: int
+    platform: str
+    oscillator_name: str = ""
+    wires: str | tuple[str, int, str, str] = "uart"
+    network: str = "shipped"
+    loader: tuple[str, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         broken = [
             f"{name} must be a number above 0, not {value!r}"
-            for name, value in (("clock", self.clock), ("baud", self.baud))
+            for name, value in (
+                ("clock", self.clock), ("baud", self.baud), ("oscillator", self.oscillator),
+            )
             if isinstance(value, bool) or not isinstance(value, int) or value < 1
         ]
         if not broken and self.divisor < LEAST_DIVISOR:
@@ -59,8 +81,14 @@ class Board:
                 f"baud must be within {MOST_BAUD_ERROR:.0%} of the clock ({self.clock}) over a"
                 f" whole number, not {self.baud}",
             )
-        if self.family not in ("ice40", "ecp5"):
+        if self.family not in TARGETS:
             broken.append(f"family must be ice40 or ecp5, not {self.family!r}")
+        if self.family == "ice40" and self.clock != self.oscillator:
+            broken.append(
+                f"clock must be the oscillator's ({self.oscillator}) on ice40, not {self.clock}",
+            )
+        if self.network not in ("shipped", "tiny"):
+            broken.append(f"network must be shipped or tiny, not {self.network!r}")
         if broken:
             raise BoardError(f"board {self.name}: " + "; ".join(broken))
 

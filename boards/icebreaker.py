@@ -10,4 +10,7 @@ BOARD = Board(
     clock=12_000_000,
     baud=1_000_000,
     config=PRESETS["small"],
+    oscillator=12_000_000,
+    platform="icebreaker:ICEBreakerPlatform",
+    loader=("-b", "ice40_generic", "-f"),
 )

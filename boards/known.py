@@ -1,12 +1,18 @@
 """The boards that there are, by name."""
 
-from boards import icebreaker
+from boards import colorlight, hx8k, icebreaker, orangecrab, ulx3s, upduino
 from boards.board import Board, BoardError
 
 DEFAULT_BAUD = 1_000_000
 """Of a port at which nobody knows the board."""
 
-BOARDS: dict[str, Board] = {each.name: each for each in (icebreaker.BOARD,)}
+BOARDS: dict[str, Board] = {
+    each.name: each
+    for each in (
+        *ulx3s.BOARDS, *orangecrab.BOARDS, colorlight.BOARD, icebreaker.BOARD, upduino.BOARD,
+        hx8k.BOARD,
+    )
+}
 
 
 def board(name: str) -> Board:

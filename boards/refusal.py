@@ -6,12 +6,13 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, ValueError | TypeError | OSError):
         return 2
     if isinstance(error, RuntimeError):
+        from boards.compare.tools import JobError
         from hw.replies import ReplyError
         from sim.build import BuildError
         from sim.simulation import SimulationError
         from sim.toolchain import ToolError
 
-        if isinstance(error, ToolError | BuildError):
+        if isinstance(error, ToolError | BuildError | JobError):
             return 2
         if isinstance(error, SimulationError | ReplyError):
             return 1

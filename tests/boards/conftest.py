@@ -1,4 +1,4 @@
-"""Netlists, results and tools made up for the tests of `bambino compare`."""
+"""Netlists, results and tools made up for the tests of `bambino compare` and `bambino build`."""
 
 import json
 import stat
@@ -19,6 +19,11 @@ if argv == ["--version"]:
     raise SystemExit
 with open({calls!r}, "a") as calls:
     calls.write(json.dumps([name, *argv]) + "\\n")
+if name == "icepack" or name == "ecppack":
+    argument = dict(zip(argv, argv[1:]))
+    text = pathlib.Path(argument.get("--input", argv[0])).read_text()
+    pathlib.Path(argument.get("--bit", argv[-1])).write_text(f"bits of {{text}}")
+    raise SystemExit
 log = argv[argv.index("-l" if name == "yosys" else "--log") + 1]
 pathlib.Path(log).write_text("all is well\\n")
 fail = pathlib.Path({calls!r} + ".fail").read_text() if os.path.exists({calls!r} + ".fail") else ""
@@ -45,9 +50,17 @@ else:
             "MULT18X18D": {{"used": 0}}, "ICESTORM_LC": {{"used": 40}}}}
     path = [{{"from": {{"cell": "a"}}, "to": {{"cell": "b"}}}}]
     paths = [{{"from": "posedge clk", "to": "posedge clk", "path": path}}]
-    report = {{"fmax": {{"clk": {{"achieved": 100.0 + seed}}}}, "utilization": used,
+    target = float(argv[argv.index("--freq") + 1])
+    clock = {{"achieved": 100.0 + seed, "constraint": target}}
+    report = {{"fmax": {{"clk": clock}}, "utilization": used,
               "critical_paths": paths}}
     pathlib.Path("report.json").write_text(json.dumps(report))
+    for option in ("--textcfg", "--asc"):
+        if option in argv:
+            pathlib.Path(argv[argv.index(option) + 1]).write_text(f"seed {{seed}}")
+    if "--timing-allow-fail" not in argv and clock["achieved"] < target:
+        pathlib.Path(log).write_text("ERROR: Max frequency for clock 'clk'\\n")
+        raise SystemExit(1)
 """
 
 
@@ -61,6 +74,8 @@ class Tools:
             ("yosys", "YOSYS"),
             ("nextpnr-ecp5", "NEXTPNR_ECP5"),
             ("nextpnr-ice40", "NEXTPNR_ICE40"),
+            ("ecppack", "ECPPACK"),
+            ("icepack", "ICEPACK"),
         ):
             path = folder / name
             text = TOOL.format(python=sys.executable, name=name, calls=str(self.calls_file))

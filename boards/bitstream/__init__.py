@@ -1,0 +1,1 @@
+"""Bitstreams: chip and pins, clock, tools, files."""

@@ -1,0 +1,75 @@
+"""The commands that make a bitstream, and what they take and leave; all files in one folder.
+
+The measured choices of `boards.compare.flows` hold here too. An iCE40 is mapped flattened, which
+saves logic cells; what its modules take comes from a second mapping, of them apart.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from boards.bitstream.pins import Chip
+from boards.bitstream.shell import NAME
+from boards.board import Board
+
+COUNT = "tee -q -o {} stat -json"
+
+
+def synthesis_script(chip: Chip) -> str:
+    """Return yosys's commands; they read design.v and write netlist.json and two counts."""
+    modules, flat = COUNT.format("modules.json"), COUNT.format("flat.json")
+    end = f"delete t:$scopeinfo; {flat}; write_json netlist.json"
+    if chip.device.target == "ecp5":
+        return (
+            f"read_verilog design.v; synth_ecp5 -nowidelut -nodsp -noflatten -top {NAME};"
+            f" {modules}; flatten; opt_clean; {end}"
+        )
+    options = "-device u -spram" if chip.device.spram else "-device hx"
+    return (
+        f"read_verilog design.v; hierarchy -top {NAME}; design -save read;"
+        f" synth_ice40 {options} -noflatten -top {NAME}; {modules}; design -load read;"
+        f" synth_ice40 {options} -top {NAME}; {end}"
+    )
+
+
+def route_arguments(board: Board, chip: Chip, seed: int) -> list[str]:
+    """Return nextpnr's arguments; it reads netlist.json and pins, writes chip.txt, report.json.
+
+    A clock that is missed makes it fail.
+    """
+    ecp5 = board.family == "ecp5"
+    return [
+        *chip.options,
+        "--freq", f"{board.clock / 1e6:g}",
+        "--seed", str(seed),
+        "--json", "netlist.json",
+        "--lpf" if ecp5 else "--pcf", "pins",
+        "--textcfg" if ecp5 else "--asc", "chip.txt",
+        "--report", "report.json",
+        "--log", "route.log",
+        "--quiet",
+    ]
+
+
+def pack_tool(family: str) -> tuple[str, list[str]]:
+    """Return which tool makes the bitstream `chip` of chip.txt, and its arguments."""
+    if family == "ecp5":  # the speed at which every flash can be read, unlike the slow default
+        return "ecppack", ["--compress", "--freq", "38.8", "--input", "chip.txt", "--bit", "chip"]
+    return "icepack", ["chip.txt", "chip"]
+
+
+def suffix(family: str) -> str:
+    """Return how a bitstream's file ends."""
+    return "bit" if family == "ecp5" else "bin"
+
+
+def clocks(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what nextpnr's report says of each clock: MHz reached and wanted."""
+    return {
+        name: {"mhz": round(each["achieved"], 2), "target_mhz": round(each["constraint"], 2)}
+        for name, each in report["fmax"].items()
+    }
+
+
+def met(found: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether every clock is as fast as it must be; without any there was nothing to time."""
+    return bool(found) and all(each["mhz"] >= each["target_mhz"] for each in found.values())
