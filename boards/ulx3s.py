@@ -21,7 +21,7 @@ def _board(size: str, clock: int, config: Config) -> Board:
 
 BOARDS = (
     _board("85F", 100_000_000, LARGE),
-    _board("45F", 90_000_000, MIDDLE),
-    _board("25F", 80_000_000, SMALL),
-    _board("12F", 80_000_000, SMALL),
+    _board("45F", 75_000_000, MIDDLE),
+    _board("25F", 75_000_000, SMALL),
+    _board("12F", 75_000_000, SMALL),
 )
