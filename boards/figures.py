@@ -6,9 +6,9 @@ that imports, caches and threads of one do not help another.
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,12 +33,18 @@ import os, sys
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 os.execv(sys.argv[1], sys.argv[1:])
 """
-PEAK = """
-import resource, subprocess, sys
-code = subprocess.call(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(code)
+WATCH = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+found = {"seconds": time.perf_counter() - began, "peak_bytes": usage.ru_maxrss * 1024}
+with open(sys.argv[1], "w") as out:
+    json.dump(found, out)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
 """
+"""What starts the command: a new process counts the memory of the one that started it as its own,
+and this one is small."""
 
 
 class BenchError(RuntimeError):
@@ -54,7 +60,7 @@ class Run:
     seconds
         From start to end of the process.
     peak_bytes
-        Greatest resident memory.
+        Greatest resident memory of any of its processes.
     output
         What it printed.
     """
@@ -97,18 +103,18 @@ def measured(name: str, command: list[str], **environment: str) -> Run:
     BenchError
         It failed; the message calls it `name`.
     """
-    with tempfile.TemporaryFile() as out:
-        began = time.perf_counter()
-        redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1)]
-        variables = os.environ | environment
-        process = os.posix_spawn(sys.executable, command, variables, file_actions=redirect)
-        _, status, usage = os.wait4(process, 0)
-        seconds = time.perf_counter() - began
-        out.seek(0)
-        text = out.read().decode()
-    if status:
-        raise BenchError(f"{name} must succeed: {text[-500:]}".rstrip(": "))
-    return Run(seconds=round(seconds, 3), peak_bytes=usage.ru_maxrss * 1024, output=text)
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "told"
+        done = subprocess.run(
+            [sys.executable, "-c", WATCH, str(told), *command],
+            stdout=subprocess.PIPE, text=True, env=os.environ | environment, check=False,
+        )
+        if done.returncode:
+            raise BenchError(f"{name} must succeed: {done.stdout[-500:]}".rstrip(": "))
+        found = json.loads(told.read_text(encoding="utf-8"))
+    return Run(
+        seconds=round(found["seconds"], 3), peak_bytes=found["peak_bytes"], output=done.stdout,
+    )
 
 
 def help_time() -> Figures:
@@ -142,20 +148,14 @@ def score_hours() -> Figures:
         for i in range(FILES):
             (Path(folder) / f"{i:02}.flac").symlink_to(recording)
         score = ["score", folder, "--engine", "adds", "--jobs"]
-        seconds = {jobs: run(*score, str(jobs)).seconds for jobs in (1, 2)}
-        memory = {"peak_bytes": peak(*score, "1"), "peak_bytes_of_5_s": peak("score")}
+        runs = {jobs: run(*score, str(jobs)) for jobs in (1, 2)}
+    seconds = {jobs: each.seconds for jobs, each in runs.items()}
+    memory = {
+        "peak_bytes": runs[1].peak_bytes, "peak_bytes_of_5_s": run("score").peak_bytes,
+    }
     faster = round(seconds[1] / seconds[2], 3)
     times = {"seconds": seconds, "times_faster_with_2_jobs": faster}
     return {"hours_of_audio": HOURS, **times, **memory}
-
-
-def peak(*argv: str) -> int:
-    """Greatest resident memory of any process of ``bambino argv``, bytes.
-
-    That of `run` counts this process as well, as large as it was when it started the other.
-    """
-    command = [sys.executable, "-c", PEAK, sys.executable, str(ROOT / "bambino.py"), *argv]
-    return 1024 * int(measured(f"bambino {' '.join(argv)}", command).output.splitlines()[-1])
 
 
 def long_clip(path: Path, seconds: float) -> None:

@@ -12,6 +12,12 @@ def test_a_run_is_measured() -> None:
     assert 2**20 < done.peak_bytes < 2**30
 
 
+def test_the_memory_of_who_measures_does_not_count() -> None:
+    ballast = b"x" * 2**28
+    done = figures.run("--help")
+    assert done.peak_bytes < len(ballast)
+
+
 def test_a_run_that_fails_is_named() -> None:
     with pytest.raises(figures.BenchError, match="bambino estimate --preset huge must succeed"):
         figures.run("estimate", "--preset", "huge")
