@@ -211,7 +211,7 @@ def test_a_network_too_large(capsys):
     [
         (["--engine", "board"], "--engine board must come with --port"),
         (["--port", "/dev/none"], "must go with --engine board"),
-        (["--engine", "board", "--port", "sim:none"], "board must be one of icebreaker"),
+        (["--engine", "board", "--port", "sim:none"], "board must be one of ulx3s-85f, "),
         (["--engine", "board", "--port", "x", "--board", "none"], "board must be one of"),
         (["--engine", "board", "--port", "x", "--baud", "0"], "baud must be at least 1, not 0"),
         (
