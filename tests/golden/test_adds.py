@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from golden.random_networks import Size, random_codes, random_network, tiny_netw
 from golden.sibling import eight_bit
 from golden.torch_engine import TorchEngine
 from golden.trace import compare
+from golden.vectors import corner_vectors, read_vectors
 
 NETWORKS = 1000
 BLOCKS = 10
@@ -47,6 +49,14 @@ def test_a_compiler_is_here_and_so_is_the_portable_path() -> None:
 @pytest.mark.parametrize("name", corners())
 def test_corners(name: str) -> None:
     same_bits(*corners()[name], TorchEngine(), NaiveEngine())
+
+
+def test_vectors_as_they_are_written(tmp_path: Path) -> None:
+    for name in corner_vectors(tmp_path):
+        stored = read_vectors(tmp_path / name)
+        for engine in engines():
+            found = engine.predict(stored.network, stored.codes)
+            assert compare(stored.network, stored.trace, found).identical, (engine.kind, name)
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
