@@ -69,7 +69,8 @@ class Config:
     pool_codes
         Whether the columns can take the maximum of codes; that of bits they always can.
     single_port
-        Whether the weights stand in memories of one port, which is read or written.
+        Whether the weights stand in memories of one port, which is read or written. The Verilog
+        then asks for single-port RAM by name (`ram_style`), so the part must have it: UP5K.
     """
 
     lanes: int
