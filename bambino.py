@@ -23,7 +23,7 @@ from boards.console import (
     print_json,
 )
 from boards.scores import cores, score
-from boards.verbs import bench, compare, estimate, presets
+from boards.verbs import bench, compare, estimate, experiment_page, presets
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -74,6 +74,8 @@ BOARD_HELP = "which board must be there, with this version's bitstream; without 
 BAUD_HELP = "bits a second, if not the board's"
 BUILD_OUT_HELP = "folder of the bitstream, default: build/boards/BOARD"
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
+RESULTS_HELP = "folder of test.json and runs/, default: %(default)s"
+PAGE_OUT_HELP = "gets experiment.md, and pictures and figures in experiment, default: %(default)s"
 DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
 
 
@@ -235,6 +237,12 @@ def parser() -> Parser:
     sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
     sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
     sub.set_defaults(preset="medium", lanes=None, columns=None, cell=None)
+    sub = add(experiment_page, data)
+    sub.add_argument(
+        "--results", type=Path, metavar="DIR", default=Path("docs/experiment/results"),
+        help=RESULTS_HELP,
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", default=Path("docs"), help=PAGE_OUT_HELP)
     sub = add(compare, data)
     size = sub.add_mutually_exclusive_group()
     for name, text in MATRICES.items():

@@ -1,12 +1,13 @@
-"""What a user can do wrong, or a machine: the exit code and the one line that says it."""
+"""What a user can do wrong, a machine or a record: the exit code and the one line that says it."""
 
 
 def exit_code(error: Exception) -> int | None:
-    """Give 2 for bad input, 1 for a machine that fails, None for an error of the program."""
+    """Give 2 for bad input, 1 for a machine or figures that fail, None for the program's error."""
     if isinstance(error, ValueError | TypeError | OSError):
         return 2
     if isinstance(error, RuntimeError):
         from boards.compare.tools import JobError
+        from golden.experiment.reading import DisagreementError
         from hw.replies import ReplyError
         from sim.build import BuildError
         from sim.simulation import SimulationError
@@ -14,7 +15,7 @@ def exit_code(error: Exception) -> int | None:
 
         if isinstance(error, ToolError | BuildError | JobError):
             return 2
-        if isinstance(error, SimulationError | ReplyError):
+        if isinstance(error, SimulationError | ReplyError | DisagreementError):
             return 1
     return None
 

@@ -69,6 +69,18 @@ def _fit(options: "Options", *, json: bool) -> int:
     return 0
 
 
+def experiment_page(args: argparse.Namespace) -> int:
+    """Write the page of the paper's experiment from its results; nothing is trained."""
+    from boards.experiment import figures, page
+
+    made = page.make(args.results, args.out)
+    if args.json:
+        print_json(figures.as_dict(made))
+    runs = len(made.results.runs)
+    note(f"written: {args.out / 'experiment.md'}, runs: {runs}")
+    return 0
+
+
 def presets(args: argparse.Namespace) -> int:
     """List the presets and their parameters."""
     from boards import report
