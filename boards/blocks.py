@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from boards.compare.job import Target
+from hw.block_memory import slice_bits
 from hw.config import Config
 
 MUX_COST = 0.5
@@ -47,7 +48,7 @@ DISTRIBUTED: dict[Target, Ram] = {
 """What takes a small memory in place of blocks."""
 
 SINGLE_PORT_WORDS, SINGLE_PORT_BITS = 1 << 14, 16
-"""A single-port RAM of an iCE40 UP5K."""
+"""A single-port RAM of an iCE40 UP5K, wider than a weight is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +84,8 @@ def memories(config: Config) -> tuple[Memory, ...]:
             name="codes", words=config.code_words // config.code_banks, width=8,
             copies=config.code_banks,
         ),
-        Memory(
-            name="maps", words=config.map_words // config.row_words, width=config.row_bits,
+        *_pieces(
+            "maps", config.map_words // config.row_words, config.row_bits,
             chunks=config.row_chunks,
         ),
         Memory(
@@ -94,7 +95,7 @@ def memories(config: Config) -> tuple[Memory, ...]:
         Memory(name="program", words=config.program_words, width=32),
     ]
     if not config.single_port:
-        found.append(weights(config))
+        found += _pieces("weights", config.weight_rows, 8, copies=config.columns)
     cell = config.cell_class
     if getattr(cell, "ram", "") == "block":
         found.append(
@@ -106,18 +107,24 @@ def memories(config: Config) -> tuple[Memory, ...]:
     return tuple(found)
 
 
-def weights(config: Config) -> Memory:
-    """Return the memories of the weights."""
-    return Memory(name="weights", words=config.weight_rows, width=8, copies=config.columns)
+def _pieces(
+    name: str, words: int, width: int, *, chunks: int = 1, copies: int = 1,
+) -> tuple[Memory, ...]:
+    """Return a memory as `hw.block_memory` builds it: in one piece, or in narrow ones."""
+    bits = slice_bits(words, width)
+    if bits == width:
+        return (Memory(name=name, words=words, width=width, chunks=chunks, copies=copies),)
+    whole, left = divmod(width // chunks, bits)
+    found = Memory(name=name, words=words, width=bits, copies=copies * chunks * whole)
+    rest = Memory(name=name, words=words, width=max(1, left), copies=copies * chunks)
+    return tuple(each for each, wanted in ((found, whole), (rest, left)) if wanted)
 
 
 def single_port_rams(config: Config) -> int:
     """Count the single-port RAMs, which hold the weights or nothing."""
     if not config.single_port:
         return 0
-    each = weights(config)
-    ranges = ceil(each.words / SINGLE_PORT_WORDS)
-    return ranges * ceil(each.width / SINGLE_PORT_BITS) * each.copies
+    return ceil(config.weight_rows / SINGLE_PORT_WORDS) * config.columns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

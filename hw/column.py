@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import Accumulator
+from hw.block_memory import BlockMemory
 from hw.chain import Chain, chain_latency, chain_load_delay
 from hw.code_end import CodeEnd
 from hw.column_end import ColumnEnd
@@ -95,28 +96,34 @@ class Column(wiring.Component):
             self.o_write.first.eq(next_is_first),
         ]
 
-        attrs: dict[str, str | int] = {"no_rw_check": 1}
-        if config.single_port:
-            attrs["ram_style"] = "huge"
-        weights = m.submodules.weights = Memory(
-            shape=signed(8), depth=config.weight_rows, init=[], attrs=attrs,
-        )
-        r_port = weights.read_port()
-        w_port = weights.write_port()
-        reads, r_addr, w_addr = self.load.read, self.load.addr, self.write.addr
+        read = Signal(signed(8))
         if config.single_port:  # weights come only while nothing runs
-            r_addr = w_addr = Signal.like(self.load.addr)
-            m.d.comb += r_addr.eq(Mux(take, self.write.addr, self.load.addr))
-            reads = self.load.read & ~take
+            weights = m.submodules.weights = Memory(
+                shape=signed(8), depth=config.weight_rows, init=[],
+                attrs={"no_rw_check": 1, "ram_style": "huge"},
+            )
+            r_port, w_port = weights.read_port(), weights.write_port()
+            addr = Mux(take, self.write.addr, self.load.addr)
+            m.d.comb += [
+                r_port.addr.eq(addr),
+                r_port.en.eq(self.load.read & ~take),
+                w_port.addr.eq(addr),
+                w_port.data.eq(self.write.data),
+                w_port.en.eq(take),
+                read.eq(r_port.data),
+            ]
+        else:
+            memory = m.submodules.weights = BlockMemory(words=config.weight_rows, width=8)
+            m.d.comb += [
+                memory.r_addr.eq(self.load.addr),
+                memory.r_en.eq(self.load.read),
+                memory.w_addr.eq(self.write.addr),
+                memory.w_data.eq(self.write.data),
+                memory.w_en.eq(take),
+                read.eq(memory.r_data),
+            ]
         load_d2, weight = Signal(load_token(config)), Signal(signed(8))
-        m.d.comb += [
-            r_port.addr.eq(r_addr),
-            r_port.en.eq(reads),
-            w_port.addr.eq(w_addr),
-            w_port.data.eq(self.write.data),
-            w_port.en.eq(take),
-        ]
-        m.d.sync += [load_d2.eq(self.o_load), weight.eq(r_port.data)]
+        m.d.sync += [load_d2.eq(self.o_load), weight.eq(read)]
 
         chain = m.submodules.chain = Chain(config)
         accumulator = m.submodules.accumulator = Accumulator(config)

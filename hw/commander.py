@@ -91,7 +91,7 @@ class Commander(wiring.Component):
         head = data.View(HEADER, word)
         command, error = Signal(8), Signal(8)
         left = Signal(24)  # payload words to come
-        address, following = Signal(17), Signal(17)  # of the program, or of the weights' row
+        address, beyond = Signal(16), Signal()  # of the program, or of the weights' row
         weights, held = Signal(32), Signal(3)  # the first also holds the size of the code ring
         column = Signal(range(config.columns))
         taken = self.i.valid & self.i.ready
@@ -112,8 +112,10 @@ class Commander(wiring.Component):
                 m.next = "REPLY"
 
         last_column = column == config.columns - 1
-        m.d.comb += following.eq(address + 1)
-        next_row = Mux(last_column & (held != 0), following, address)
+        # A depth that is no power of two is compared with one address, a word ahead of its use.
+        last_word = _is_last(address, config.program_words)
+        last_row = _is_last(address, config.weight_rows)
+        new_row = last_column & (held != 0)
         with m.If(taken):
             m.d.sync += left.eq(left - 1)
         m.d.comb += [
@@ -152,8 +154,10 @@ class Commander(wiring.Component):
                     m.d.sync += [address.eq(word), column.eq(0)]
                     with m.Switch(command):
                         with m.Case(Command.PROGRAM):
+                            m.d.sync += beyond.eq(~_below(word[:16], config.program_words))
                             leave("PROGRAM")
                         with m.Case(Command.WEIGHTS):
+                            m.d.sync += beyond.eq(~_below(word[:16], config.weight_rows))
                             leave("WEIGHTS")
                         with m.Default():
                             leave("TOTAL")
@@ -164,17 +168,17 @@ class Commander(wiring.Component):
             with m.State("PROGRAM"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    m.d.sync += address.eq(following)
-                    m.d.comb += self.p_en.eq(_below(address, config.program_words))
+                    m.d.sync += [address.eq(address + 1), beyond.eq(beyond | last_word)]
+                    m.d.comb += self.p_en.eq(~beyond)
                     leave("PROGRAM")
-                    with m.If(~_below(address, config.program_words)):
+                    with m.If(beyond):
                         refuse(Error.RANGE)
             with m.State("WEIGHTS"):
                 m.d.comb += self.i.ready.eq(held <= 1)
                 with m.If(taken):
                     m.d.sync += [weights.eq(word), held.eq(4)]
                     leave("WEIGHTS")
-                    with m.If(~_below(next_row, config.weight_rows)):
+                    with m.If(beyond | new_row & last_row):
                         m.d.sync += held.eq(0)
                         refuse(Error.RANGE)
             with m.State("TOTAL"):
@@ -239,7 +243,7 @@ class Commander(wiring.Component):
                     m.next = "HEADER"
         m.d.comb += [
             self.start_addr.eq(address),
-            self.write.valid.eq((held != 0) & _below(address, config.weight_rows)),
+            self.write.valid.eq((held != 0) & ~beyond),
             self.write.first.eq(column == 0),
             self.write.addr.eq(address),
             self.write.data.eq(weights[:8]),
@@ -247,7 +251,9 @@ class Commander(wiring.Component):
         with m.If((held != 0) & ~(taken & (held == 1))):
             m.d.sync += held.eq(held - 1)
         with m.If(held != 0):
-            m.d.sync += [column.eq(Mux(last_column, 0, column + 1)), address.eq(next_row)]
+            m.d.sync += column.eq(Mux(last_column, 0, column + 1))
+            with m.If(last_column):
+                m.d.sync += [address.eq(address + 1), beyond.eq(beyond | last_row)]
             with m.If(~taken):
                 m.d.sync += weights.eq(weights >> 8)
         return m
@@ -258,6 +264,12 @@ def _below(value: Value, limit: int) -> Value:
     if limit & limit - 1:
         return value < limit
     return value[limit.bit_length() - 1 : len(value)] == 0
+
+
+def _is_last(value: Value, limit: int) -> Value:
+    """Return ``value == limit - 1`` where value is below the limit."""
+    bits = max(1, (limit - 1).bit_length())
+    return value[:bits] == limit - 1
 
 
 def _at_most(value: Value, limit: int) -> Value:

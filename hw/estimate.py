@@ -19,6 +19,7 @@ from hw.plan import Pass, Stage
 from hw.program import LAYER, RUN
 from hw.schedule import Run, Schedule, schedule
 from hw.walker import ENTRY_DELAY
+from hw.writer import Writer
 
 FETCH = 3
 """Cycles of an instruction's fetch and decode."""
@@ -193,6 +194,7 @@ class _Clock:
             + token_delay(plan.config)
             + end_delay(plan.config)
             + step_latency(plan.config)
+            + Writer.latency
         )
         self.limits: list[tuple[int, int]] = []  # cycle from which so many codes may be accepted
 
@@ -218,7 +220,7 @@ class _Clock:
                     now += FETCH
         outputs = plan.stages[-1].layer.out_channels
         gather = self.config.acc_bits // self.config.act_bits
-        return now + outputs * (FETCH + 3 + gather), by_layer
+        return now + outputs * (FETCH + 4 + gather), by_layer
 
     def _accepted(self, count: int) -> int:
         """Cycle from which on so many codes have been accepted."""

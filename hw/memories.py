@@ -1,10 +1,10 @@
 """The map memory: words of lanes to read, chunks of columns to write."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.block_memory import BlockMemory
 from hw.config import Config
 
 
@@ -61,26 +61,24 @@ class MapMemory(wiring.Component):
         m = Module()
         config = self.config
         low = config.row_words.bit_length() - 1
-        rows = m.submodules.rows = Memory(
-            shape=config.row_bits,
-            depth=config.map_words // config.row_words,
-            init=[],
-            attrs={"no_rw_check": 1},
+        rows = m.submodules.rows = BlockMemory(
+            words=config.map_words // config.row_words,
+            width=config.row_bits,
+            chunks=config.row_chunks,
         )
-        r_port = rows.read_port()
-        w_port = rows.write_port(granularity=config.columns * config.act_bits)
         m.d.comb += [
-            r_port.en.eq(self.r_en),
-            r_port.addr.eq(self.r_addr >> low),
-            w_port.addr.eq(self.w_addr >> low),
-            w_port.data.eq(self.w_data.replicate(config.row_chunks)),
-            w_port.en.eq(self.w_en << self.w_chunk),
+            rows.r_en.eq(self.r_en),
+            rows.r_addr.eq(self.r_addr >> low),
+            rows.w_addr.eq(self.w_addr >> low),
+            rows.w_data.eq(self.w_data.replicate(config.row_chunks)),
+            rows.w_en.eq(self.w_en << self.w_chunk),
         ]
         if low == 0:
-            m.d.comb += self.r_data.eq(r_port.data)
+            m.d.comb += self.r_data.eq(rows.r_data)
         else:
             word = Signal(low)
             with m.If(self.r_en):
                 m.d.sync += word.eq(self.r_addr[:low])
-            m.d.comb += self.r_data.eq(r_port.data.word_select(word, config.word_bits))
+            words = Array(rows.r_data.word_select(k, config.word_bits) for k in range(1 << low))
+            m.d.comb += self.r_data.eq(words[word])
         return m

@@ -1,6 +1,6 @@
 """Sends maps and raw results out."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ class Reader(wiring.Component):
     A raw result stands in the map memory plane by plane, one bit of it (or byte) in its lane of
     each word; it is gathered in as many cycles as it has of them and sign-extended.
 
-    **Timing**: a result takes ``acc_bits / act_bits + 3`` cycles from `result_go` to its word on
+    **Timing**: a result takes ``acc_bits / act_bits + 4`` cycles from `result_go` to its word on
     the stream, one more with its header.
 
     Parameters
@@ -42,7 +42,7 @@ class Reader(wiring.Component):
     r_addr : Out(16)
         Word to read.
     r_data : In(word_bits)
-        The word, a cycle later.
+        The word, two cycles later.
     o : Out(STREAM)
         The packets.
     """
@@ -78,9 +78,11 @@ class Reader(wiring.Component):
         at = Signal(self.config.map_address_bits)
         m.d.comb += self.r_addr.eq(at)
         part = Signal(32 * pieces)  # a word, from which a piece or a lane is chosen
+        words = Array(part.word_select(k, 32) for k in range(pieces))
+        lanes = Array(part.word_select(k, width) for k in range(self.config.lanes))
         sent = self.o.valid & self.o.ready
         m.d.sync += part.eq(self.r_data)
-        take = value.eq(Cat(value[width:], part.word_select(result.lane, width)))
+        take = value.eq(Cat(value[width:], lanes[result.lane]))
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.read_go):
@@ -115,6 +117,8 @@ class Reader(wiring.Component):
             with m.State("FETCH"):
                 m.d.comb += self.r_en.eq(1)
                 m.d.sync += [at.eq(at + 1), left.eq(left - 1)]
+                m.next = "WAIT"
+            with m.State("WAIT"):
                 m.next = "HOLD"
             with m.State("HOLD"):
                 m.d.sync += piece.eq(0)
@@ -122,7 +126,7 @@ class Reader(wiring.Component):
             with m.State("SEND"):
                 m.d.comb += [
                     self.o.valid.eq(1),
-                    self.o.p.data.eq(part.word_select(piece, 32)),
+                    self.o.p.data.eq(words[piece]),
                     self.o.p.last.eq((left == 0) & (piece == pieces - 1)),
                 ]
                 with m.If(sent):
@@ -136,7 +140,10 @@ class Reader(wiring.Component):
                 m.d.comb += self.r_en.eq(left != 0)
                 m.d.sync += [at.eq(at + self.config.row_words), left.eq(left - 1), take]
                 with m.If(left == 0):
-                    m.next = "LAST"
+                    m.next = "LAST_BUT_ONE"
+            with m.State("LAST_BUT_ONE"):
+                m.d.sync += take
+                m.next = "LAST"
             with m.State("LAST"):
                 m.d.sync += take
                 m.next = "VALUE"

@@ -60,6 +60,10 @@ class Walker(wiring.Component):
         The pass begins: entry and tile are taken.
     done : Out(1)
         This is the last step of a pass.
+    idle_en : In(1)
+        Read the maps for another; nothing is walked meanwhile.
+    idle_addr : In(16)
+        Word that it wants; `r_en` and `r_addr` follow a cycle later.
     r_en : Out(1)
         Read the layer's input.
     r_addr : Out(16)
@@ -92,6 +96,8 @@ class Walker(wiring.Component):
                 "tile_ready": In(1),
                 "take": Out(1),
                 "done": Out(1),
+                "idle_en": In(1),
+                "idle_addr": In(16),
                 "r_en": Out(1),
                 "r_addr": Out(16),
                 "r_codes": Out(16).array(config.code_frames),
@@ -291,7 +297,8 @@ class Walker(wiring.Component):
                 ),
             ),
             s3.eq(s2),
-            self.r_addr.eq(s2_row + s2_offset),
+            self.r_en.eq(s2.read | self.idle_en),
+            self.r_addr.eq(Mux(s2.read, s2_row + s2_offset, self.idle_addr)),
             *(self.r_codes[k].eq(s2_row + at_k) for k, at_k in enumerate(s2_neighbours, start=1)),
             self.w_bank.eq(self.r_addr[: len(self.w_bank)]),
             s3_inside.eq(s2_inside),
@@ -301,7 +308,6 @@ class Walker(wiring.Component):
             s6.eq(s5),
         ]
         m.d.comb += [
-            self.r_en.eq(s3.read),
             self.r_codes[0].eq(self.r_addr),
             self.w_read.eq(s4.read),
             self.w_inside.eq(s4_inside),

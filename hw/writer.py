@@ -15,7 +15,8 @@ class Writer(wiring.Component):
     Address of plane p of a pixel: ``pixel + word * planes + p`` (times the words of a row); tiles
     of one block go over the same pixels, each into its own chunk.
 
-    **Timing**: writes in the cycle in which `step.out` is there; `done` likewise.
+    **Timing**: writes `latency` cycles after `step.out`; `done` likewise. The memory may be wide
+    and deep, many block RAMs, so that all that goes there comes from registers.
 
     Parameters
     ----------
@@ -32,15 +33,21 @@ class Writer(wiring.Component):
         Its place.
     step : In(end_token())
         The step that leaves the array.
+    bits : In(columns * act_bits)
+        The columns' bits that leave with it.
     w_en : Out(1)
         Write the columns' bits.
     w_addr : Out(16)
         Row.
     w_chunk : Out(range(row_chunks))
         Chunk of the row.
+    w_data : Out(columns * act_bits)
+        The bits.
     done : Out(1)
         The run's last bits are being written.
     """
+
+    latency = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -50,9 +57,11 @@ class Writer(wiring.Component):
                 "layer": In(LAYER),
                 "run": In(RUN),
                 "step": In(end_token()),
+                "bits": In(config.columns * config.act_bits),
                 "w_en": Out(1),
                 "w_addr": Out(16),
                 "w_chunk": Out(range(config.row_chunks)),
+                "w_data": Out(config.columns * config.act_bits),
                 "done": Out(1),
             },
         )
@@ -65,10 +74,15 @@ class Writer(wiring.Component):
         word = Signal(width)  # of the tile within the pixel
         plane = Signal(6)
         beyond, following = Signal(width + 1), Signal(width)
-        m.d.comb += [
+        chunk = Signal.like(self.w_chunk)
+        m.d.sync += [
             self.w_en.eq(self.step.out),
             self.w_addr.eq(pixel + word + (plane << low)),
+            self.w_chunk.eq(chunk),
+            self.w_data.eq(self.bits),
             self.done.eq(self.step.out & self.step.run),
+        ]
+        m.d.comb += [
             beyond.eq(pixel + layer.out_stride),
             following.eq(Mux(beyond == layer.out_end[: width + 1], layer.out_base, beyond)),
         ]
@@ -77,22 +91,22 @@ class Writer(wiring.Component):
             with m.If(plane == 0):
                 m.d.sync += [plane.eq(layer.out_planes - 1), pixel.eq(following)]
                 with m.If(self.step.block):
-                    m.d.sync += [first.eq(following), word.eq(0), self.w_chunk.eq(0)]
+                    m.d.sync += [first.eq(following), word.eq(0), chunk.eq(0)]
                 with m.Elif(self.step.tile):
                     m.d.sync += pixel.eq(first)
-                    with m.If(self.w_chunk == self.config.row_chunks - 1):
+                    with m.If(chunk == self.config.row_chunks - 1):
                         m.d.sync += [
-                            self.w_chunk.eq(0),
+                            chunk.eq(0),
                             word.eq(word + (layer.out_planes << low)),
                         ]
                     with m.Else():
-                        m.d.sync += self.w_chunk.eq(self.w_chunk + 1)
+                        m.d.sync += chunk.eq(chunk + 1)
         with m.If(self.go):
             m.d.sync += [
                 pixel.eq(self.run.out_start),
                 first.eq(self.run.out_start),
                 word.eq(0),
                 plane.eq(layer.out_planes - 1),
-                self.w_chunk.eq(0),
+                chunk.eq(0),
             ]
         return m

@@ -15,8 +15,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 MODULES = (
-    "hw.accelerator", "hw.accumulator", "hw.cells.table", "hw.code_memory", "hw.column",
-    "hw.memories",
+    "hw.accelerator", "hw.accumulator", "hw.block_memory", "hw.cells.table", "hw.code_memory",
+    "hw.column",
 )
 """Where the machine's memories are made."""
 

@@ -16,6 +16,7 @@ from hw.accumulator import Accumulator
 from hw.arbiter import Arbiter
 from hw.array import Array
 from hw.bare_array import BareArray, BareColumn
+from hw.block_memory import BlockMemory
 from hw.cell_kinds import CELLS
 from hw.cells.cell import Cell
 from hw.chain import Chain
@@ -55,9 +56,9 @@ CONFIGS = [
 KINDS = {
     kind.__name__: kind
     for kind in (
-        Accelerator, Accumulator, Arbiter, Array, BareArray, BareColumn, Cell, Chain, CodeEnd,
-        CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, EndTotal, Fill, Ingest,
-        Loader, MapMemory, PassFetch, PooledEnd, Reader, Sequencer, Walker, Window, Writer,
+        Accelerator, Accumulator, Arbiter, Array, BareArray, BareColumn, BlockMemory, Cell, Chain,
+        CodeEnd, CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, EndTotal, Fill,
+        Ingest, Loader, MapMemory, PassFetch, PooledEnd, Reader, Sequencer, Walker, Window, Writer,
     )
 }
 
@@ -105,6 +106,7 @@ def make(kind, config):
     """Build a component of any kind for `config`."""
     special = {
         Arbiter: Arbiter,
+        BlockMemory: lambda: BlockMemory(words=2049, width=10, chunks=2),
         Cell: lambda: Cell(i_bits=9, sum_bits=10),
         Commander: lambda: Commander(config, identity=1),
         DoublingSum: lambda: DoublingSum(i_bits=9, bits=10),
@@ -139,7 +141,7 @@ def test_ports_are_documented_as_they_are(kind, config, used):
         "acc_bits": config.acc_bits, "row_chunks": config.row_chunks, "i_bits": 9,
         "code_frames": config.code_frames, "code_banks": config.code_banks,
         "sum_bits": 10, "bits": 10, "array_sum_bits": config.array_sum_bits,
-        "word_bits": config.word_bits,
+        "word_bits": config.word_bits, "words": 2049, "width": 10, "chunks": 2,
     }
     if kind is Cell:
         words |= {"lanes": Cell.lanes, "act_bits": Cell.act_bits, "data_bits": Cell.data_bits}

@@ -119,6 +119,12 @@ def test_no_text_tells_where_it_was_made(tiny, medium):
         assert ".py" not in text
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_not_even_a_constant_is_multiplied(name):
+    text = to_verilog(Accelerator(PRESETS[name]))
+    assert not re.findall(r"^.* \* .*$", text, re.MULTILINE)
+
+
 def test_machines_are_told_apart():
     configs = [*PRESETS.values(), replace(PRESETS["tiny"], strip=7)]
     numbers = [identity(config) for config in configs]

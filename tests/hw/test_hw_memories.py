@@ -83,13 +83,14 @@ def test_the_writer_walks_pixels_tiles_and_blocks(play, lanes, columns, planes):
                         row, chunk = divmod(tile, config.row_chunks)
                         at = base + (pixel + i) % slots * stride
                         at += (row * planes + plane) * config.row_words
-                        due.append((len(rows), at, chunk, run))
-                        rows.append({"step": step})
+                        bits = int(rng.integers(1 << min(columns, 60)))
+                        due.append((len(rows) + Writer.latency, at, chunk, bits, run))
+                        rows.append({"step": step, "bits": bits})
             pixel += pixels
-    rows = [{**row, "layer": layer} for row in rows]
-    seen = play(Writer(config), rows, ["w_en", "w_addr", "w_chunk", "done"])
+    rows = [{**row, "layer": layer} for row in [*rows, {}]]
+    seen = play(Writer(config), rows, ["w_en", "w_addr", "w_chunk", "w_data", "done"])
     got = [
-        (at, row["w_addr"], row["w_chunk"], row["done"])
+        (at, row["w_addr"], row["w_chunk"], row["w_data"], row["done"])
         for at, row in enumerate(seen)
         if row["w_en"]
     ]

@@ -93,12 +93,12 @@ def config(request):
 
 
 async def serve(ctx, reader, memory, ended):
-    """Be the map memory: a word one cycle after its address."""
-    word = 0
+    """Be the map memory behind the walker: a word two cycles after its address."""
+    word, read, at = 0, 0, 0
     while not ended:
         ctx.set(reader.r_data, word)
-        _, _, read, at = await ctx.tick().sample(reader.r_en, reader.r_addr)
         word = memory[at] if read else word
+        _, _, read, at = await ctx.tick().sample(reader.r_en, reader.r_addr)
 
 
 def play_reader(simulate, streams, config, memory, orders, *, packets, stall=0.0, cycles=0):
@@ -181,8 +181,8 @@ def test_several_results_share_one_packet(simulate, streams, config):
     orders = [("result", each) for each in results]
     got, done_at = play_reader(simulate, streams, config, memory, orders, packets=1, cycles=77)
     assert got == [[header(Reply.RESULT, 0), 0xFFFFFFFF, 0, 0xFFFFFFFF, 77]]
-    # `planes + 3` cycles to the word, one more with the header, one more for the count of cycles.
-    assert done_at == [planes + 4, planes + 3, planes + 4]
+    # `planes + 4` cycles to the word, one more with the header, one more for the count of cycles.
+    assert done_at == [planes + 5, planes + 4, planes + 5]
 
 
 def test_layouts_of_the_orders_are_those_of_the_program():
