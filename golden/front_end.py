@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.mel import hann, mel_filters
 from golden.rules import check_vector, is_int, refuse
 
 CODES_PER_DEVIATION = 32
@@ -109,31 +109,14 @@ class FrontEnd:
         return self.clip_hop_samples // self.hop if whole else 0
 
     @property
+    def block_frames(self) -> int:
+        """Frames that are transformed at once."""
+        return self.shared_frames or FRAMES
+
+    @property
     def frames(self) -> int:
         """Frames of one window (no centring: only whole analysis windows)."""
         return (self.clip_samples - self.window) // self.hop + 1
-
-
-@lru_cache(maxsize=8)
-def mel_filters(sample_rate: int, window: int, bands: int) -> NDArray[np.float64]:
-    """Triangular filters on the HTK mel scale, from 0 Hz to half the rate, each of peak 1.
-
-    ``mel = 2595 log10(1 + f / 700)``; the same as ``librosa.filters.mel(htk=True, norm=None)``.
-    Low bands may be narrower than one Fourier bin and then hold nothing.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        ``[band, bin]`` with ``window // 2 + 1`` bins; read-only.
-    """
-    top = 2595.0 * np.log10(1.0 + sample_rate / 2 / 700.0)
-    edges = 700.0 * (10.0 ** (np.linspace(0.0, top, bands + 2) / 2595.0) - 1.0)
-    bins = np.fft.rfftfreq(window, 1.0 / sample_rate)
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    filters: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling))
-    filters.flags.writeable = False
-    return filters
 
 
 def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
@@ -163,23 +146,65 @@ def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.flo
         raise ValueError(
             f"samples must be one channel of at least {front_end.window}, not {samples.shape}",
         )
-    n, size = front_end.window, front_end.shared_frames or FRAMES
+    n, size = front_end.window, front_end.block_frames
+    room = np.empty((size, n))
     frames = np.lib.stride_tricks.sliding_window_view(samples, n)[:: front_end.hop]
-    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n) / n)
-    filters = mel_filters(front_end.sample_rate, n, front_end.bands)
-    weighted = np.empty((size, n))
-    blocks = []
-    for part in (frames[at : at + size] for at in range(0, len(frames), size)):
-        np.multiply(part, hann, out=weighted[: len(part)])
-        weighted[len(part) :] = 0
-        spectrum = np.fft.rfft(weighted, axis=1)
-        blocks.append(filters @ (spectrum.real**2 + spectrum.imag**2).T)
-    mel = np.concatenate(blocks, axis=1)
-    mel = np.ascontiguousarray(mel[:, : len(frames)]) + front_end.floor
-    log = np.log(mel) if front_end.log == "ln" else 10.0 * np.log10(mel)
+    mel = np.concatenate(
+        [mel_block(frames[at : at + size], front_end, room) for at in range(0, len(frames), size)],
+        axis=1,
+    )
+    log = logarithm(mel, front_end)
     if front_end.reference == "max":
         log -= log.max()
     return log.astype(np.float32)
+
+
+def mel_block(
+    frames: NDArray[np.float32],
+    front_end: FrontEnd,
+    room: NDArray[np.float64],
+    position: int = 0,
+) -> NDArray[np.float64]:
+    """Mel powers of some frames of one block, from `position` of it on, computed in `room`.
+
+    Parameters
+    ----------
+    frames
+        float32 ``[frame, sample]``, each `window` samples.
+    front_end
+        How to hear.
+    room
+        float64 ``[block_frames, window]``, to be overwritten.
+    position
+        Of the first one in the block; from there on at most `block_frames` fit.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        ``[band, frame]``.
+    """
+    n, last = front_end.window, position + len(frames)
+    np.multiply(frames, hann(n), out=room[position:last])
+    room[:position] = room[last:] = 0
+    spectrum = np.fft.rfft(room, axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2).T
+    mel: NDArray[np.float64] = mel_filters(front_end.sample_rate, n, front_end.bands) @ power
+    return mel[:, position:last]
+
+
+def logarithm(mel: NDArray[np.float64], front_end: FrontEnd) -> NDArray[np.float64]:
+    """Logarithm of (mel + floor), in the front-end's unit."""
+    raised = np.ascontiguousarray(mel) + front_end.floor
+    return np.log(raised) if front_end.log == "ln" else 10.0 * np.log10(raised)
+
+
+def quantise(
+    log: NDArray[np.float32], front_end: FrontEnd, bits: int = 8,
+) -> NDArray[np.uint8]:
+    """Unsigned codes ``[1, band, frame]`` of a log-mel spectrogram ``[band, frame]``."""
+    scaled = (log - front_end.offset[:, None]) / front_end.step[:, None]
+    result: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
+    return result
 
 
 def codes(
@@ -201,9 +226,7 @@ def codes(
     NDArray[np.uint8]
         ``[1, band, frame]``.
     """
-    scaled = (log_mel(samples, front_end) - front_end.offset[:, None]) / front_end.step[:, None]
-    result: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 2**bits - 1).astype(np.uint8)[None]
-    return result
+    return quantise(log_mel(samples, front_end), front_end, bits)
 
 
 def window_codes(

@@ -40,6 +40,8 @@ LIGHT = (
     "files",
     "front_end",
     "layer",
+    "listener",
+    "mel",
     "naive",
     "netfile",
     "network",

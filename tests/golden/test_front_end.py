@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.front_end import codes, log_mel, mel_filters, standardised, window_codes
+from golden.front_end import codes, log_mel, standardised, window_codes
+from golden.mel import mel_filters
 
 MEAN = np.linspace(-6, 2, 120).astype(np.float32)
 DEVIATION = np.linspace(2, 4, 120).astype(np.float32)
