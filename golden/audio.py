@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
@@ -16,6 +17,13 @@ LEAST_RATE = 1000
 BLOCK_SAMPLES = 2**20
 BLOCK_SECONDS = 64
 """What is read at once: samples of all channels together, and a time."""
+
+PIPE_BYTES = 2**16
+"""What is read at once of a pipe, if it holds that many."""
+
+HEADERS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3", b"caff")
+HEADER_BYTES = 4
+"""How audio files begin, and raw samples hardly ever."""
 
 
 def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
@@ -78,7 +86,7 @@ def _convert(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
             raise ValueError(
                 f"{path}: the sample rate must be at least {LEAST_RATE} Hz, not {rate}",
             )
-        change = soxr.ResampleStream(rate, sample_rate, 1) if rate != sample_rate else None
+        change = Change(rate, sample_rate)
         frames = max(1, min(BLOCK_SAMPLES // file.channels, BLOCK_SECONDS * rate))
         first: NDArray[np.float32] | None = None
         given = False
@@ -92,8 +100,7 @@ def _convert(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
                 )
             mono: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
             first = mono[:1] if first is None else first
-            if change is not None:
-                mono = change.resample_chunk(mono, last=ended)
+            mono = change.take(mono, last=ended)
             if mono.size:
                 given = True
                 yield mono
@@ -103,6 +110,88 @@ def _convert(path: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
         raise ValueError(f"{path}: the clip must hold at least one sample, not none")
     if not given:  # too short for the converter to make a sample of
         yield first
+
+
+class Change:
+    """Changes a stream's rate block by block (soxr, high quality); where they end changes nothing.
+
+    Parameters
+    ----------
+    rate, sample_rate
+        Of what comes and of what leaves, Hz.
+    """
+
+    def __init__(self, rate: int, sample_rate: int) -> None:
+        self._stream = soxr.ResampleStream(rate, sample_rate, 1) if rate != sample_rate else None
+
+    def take(self, block: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
+        """Take float32 ``[sample]``; give what has become of the stream so far."""
+        if self._stream is None:
+            return block
+        changed: NDArray[np.float32] = self._stream.resample_chunk(block, last=last)
+        return changed
+
+
+class Bytes(Protocol):
+    """What gives bytes as they come, such as ``sys.stdin.buffer``."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, those that are there; none at the end."""
+
+
+def pipe(
+    source: Bytes, rate: int, sample_rate: int = SAMPLE_RATE,
+) -> Iterator[NDArray[np.float32]]:
+    """Read raw PCM as it comes: 16 bits a sample, lowest byte first, one channel.
+
+    Parameters
+    ----------
+    source
+        Of the bytes; read until it ends.
+    rate
+        Theirs, Hz.
+    sample_rate
+        Rate of the result, Hz.
+
+    Yields
+    ------
+    NDArray[np.float32]
+        ``[sample]``, from -1 to 1, at least one in all.
+
+    Raises
+    ------
+    ValueError
+        The rate is below 1,000 Hz; or there is no sample, half a one at the end, or a file's header
+        where samples should begin.
+    """
+    if rate < LEAST_RATE:
+        raise ValueError(f"rate must be at least {LEAST_RATE} Hz, not {rate}")
+    change, rest, count = Change(rate, sample_rate), b"", 0
+    while data := source.read1(PIPE_BYTES):
+        data = rest + data
+        if count == 0 and data.startswith(HEADERS):
+            raise ValueError(
+                "the pipe must hold raw samples, not an audio file with its header (name the file)",
+            )
+        whole = len(data) // 2 * 2 if count or len(data) >= HEADER_BYTES else 0
+        rest, count = data[whole:], count + whole // 2
+        mono = change.take(_floats(data[:whole]))
+        if mono.size:
+            yield mono
+    if len(rest) % 2:
+        raise ValueError(
+            f"the pipe must hold whole samples of 2 bytes, not {2 * count + len(rest)} bytes",
+        )
+    if not rest and count == 0:
+        raise ValueError("the pipe must hold at least one sample, not none")
+    mono = change.take(_floats(rest), last=True)
+    if mono.size:
+        yield mono
+
+
+def _floats(data: bytes) -> NDArray[np.float32]:
+    """Scale 16-bit samples to -1..1, as libsndfile does."""
+    return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def cut(
