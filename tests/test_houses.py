@@ -15,7 +15,11 @@ MAY_IMPORT = {
         "golden",
         "torch", "numpy", "soundfile", "soxr", "rich", "pesq", "speechmos", "onnxruntime",
     },
-    "hw": {"amaranth", "numpy", "hw", "golden.layer", "golden.network", "golden.netfile"},
+    "hw": {
+        "hw",
+        "golden.layer", "golden.monitor", "golden.netfile", "golden.network",
+        "amaranth", "numpy",
+    },
     "sim": {"golden", "hw", "sim", "numpy", "amaranth", "cocotb", "cocotb_tools", "find_libpython"},
     "boards": {
         "golden", "hw", "sim", "boards",
@@ -42,6 +46,7 @@ LIGHT = (
     "layer",
     "listener",
     "mel",
+    "monitor",
     "naive",
     "netfile",
     "network",
