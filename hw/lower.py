@@ -43,8 +43,8 @@ class Lowered:
         rows = np.zeros(-(-self.weights.size // 4) * 4, np.int8)
         rows[: self.weights.size] = self.weights.ravel()
         return [
-            _packet(Command.PROGRAM, [0], self.program),
-            _packet(Command.WEIGHTS, [0], rows.view("<u4")),
+            packet(Command.PROGRAM, [0], self.program),
+            packet(Command.WEIGHTS, [0], rows.view("<u4")),
         ]
 
     def clip_packets(self, codes: NDArray[np.uint8]) -> list[Packet]:
@@ -59,7 +59,7 @@ class Lowered:
         padded = np.zeros(-(-order.size // 4) * 4, np.uint8)
         padded[: order.size] = order.ravel()
         start = np.array([0, order.size, ring.size], np.uint32)
-        return [_packet(Command.START, [], start), _packet(Command.CODES, [], padded.view("<u4"))]
+        return [packet(Command.START, [], start), packet(Command.CODES, [], padded.view("<u4"))]
 
     def reply_count(self) -> int:
         """Packets that answer one clip, both OK included."""
@@ -87,8 +87,12 @@ def lower(network: Network, config: Config, *, maps: bool = False) -> Lowered:
     FitError
         The network does not fit: which layer, which memory, by how much.
     """
-    plan = schedule(network, config)
-    program = _program(plan, maps=maps)
+    return lower_plan(schedule(network, config), maps=maps)
+
+
+def lower_plan(plan: Schedule, *, maps: bool = False) -> Lowered:
+    """Lower a plan; see `lower`."""
+    program, config = _program(plan, maps=maps), plan.config
     if len(program) > config.program_words:
         raise FitError(
             f"the program does not fit: it has {len(program)} words, {config.program_words} are"
@@ -105,7 +109,22 @@ def program_words(plan: Schedule) -> int:
     return len(_program(plan, maps=False))
 
 
-def _packet(command: Command, head: Sequence[int], payload: NDArray[np.uint32]) -> Packet:
+def turned(lowered: Lowered, frames: Sequence[int]) -> Packet:
+    """Return the instructions of a program, words from address 0 on, with its rings turned.
+
+    Parameters
+    ----------
+    lowered
+        A network whose program sends no maps.
+    frames
+        How many slots later each frame stands in its ring, by ring; the last holds the raw result.
+    """
+    plan, size = lowered.schedule, len(_instructions(lowered.schedule, maps=False))
+    return np.array(_instructions(plan, _layers_at(plan, size), frames, maps=False), np.uint32)
+
+
+def packet(command: Command, head: Sequence[int], payload: NDArray[np.uint32]) -> Packet:
+    """Return a command's packet: its header, and `head` before `payload`."""
     first = [header(command, len(head) + len(payload)), *head]
     return np.concatenate([np.array(first, np.uint32), payload])
 
@@ -136,8 +155,8 @@ def _weights(stage: Stage) -> NDArray[np.int8]:
 
 def _program(plan: Schedule, *, maps: bool) -> list[int]:
     """Return the program: instructions, then layers, then their passes."""
-    size = len(_instructions(plan, [0] * len(plan.stages), maps=maps))
-    layers_at = [size + i * (LAYER.size // 32) for i in range(len(plan.stages))]
+    size = len(_instructions(plan, maps=maps))
+    layers_at = _layers_at(plan, size)
     passes_at = size + len(plan.stages) * (LAYER.size // 32)
     layers: list[int] = []
     passes: list[int] = []
@@ -160,15 +179,29 @@ def _program(plan: Schedule, *, maps: bool) -> list[int]:
     return _instructions(plan, layers_at, maps=maps) + layers + passes
 
 
-def _instructions(plan: Schedule, layers_at: list[int], *, maps: bool) -> list[int]:
+def _layers_at(plan: Schedule, size: int) -> list[int]:
+    """Return where each stage's LAYER stands, behind so many words of instructions."""
+    return [size + i * (LAYER.size // 32) for i in range(len(plan.stages))]
+
+
+def _instructions(
+    plan: Schedule,
+    layers_at: Sequence[int] | None = None,
+    turn: Sequence[int] | None = None,
+    *,
+    maps: bool,
+) -> list[int]:
+    """Return the instructions; their number depends on neither `layers_at` nor `turn`."""
+    layers_at = [0] * len(plan.stages) if layers_at is None else layers_at
+    turn = [0] * len(plan.rings) if turn is None else turn
     codes = plan.rings[0].frame_words
-    accept = min(plan.network.input_shape[2], plan.rings[0].frames)
+    accept = min(plan.frames, plan.rings[0].frames)
     program = words(SIMPLE, op=Op.LIMIT, count=accept * codes)
     for step in plan.steps:
         program += words(SIMPLE, op=Op.WAIT, count=step.frames * codes)
         first = True
         for run in step.runs:
-            program += _run(plan, run, layers_at[run.stage])
+            program += _run(plan, run, layers_at[run.stage], turn[run.stage : run.stage + 2])
             if first and step.accept > accept:
                 accept = step.accept
                 program += words(SIMPLE, op=Op.LIMIT, count=accept * codes)
@@ -234,7 +267,7 @@ def _layer(plan: Schedule, number: int, *, passes_at: int, weights_at: int) -> l
     )
 
 
-def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
+def _run(plan: Schedule, run: Run, layer_at: int, turn: Sequence[int]) -> list[int]:
     stage, ring, out = plan.stages[run.stage], plan.rings[run.stage], plan.rings[run.stage + 1]
     first = stage.first_frame(run.first)
     blocks = -(-run.groups // stage.block_groups)
@@ -242,10 +275,10 @@ def _run(plan: Schedule, run: Run, layer_at: int) -> list[int]:
         RUN,
         op=Op.RUN,
         layer=layer_at,
-        start=ring.at(first) - ring.base,
+        start=ring.at(first + turn[0]) - ring.base,
         frame=first,
         blocks=blocks,
         last_groups=run.groups - (blocks - 1) * stage.block_groups,
-        out_start=out.at(run.written[0]),
+        out_start=out.at(run.written[0] + turn[1]),
         frame_words=stage.frame_words,
     )

@@ -76,6 +76,8 @@ class Stage:
         It reads the code memory.
     gathers
         It takes the maximum over the pieces of the stage before, once all are there.
+    frame_by_frame
+        It takes a maximum over each frame of its map, not over the whole.
     """
 
     config: Config
@@ -84,6 +86,7 @@ class Stage:
     shape: Shape
     from_codes: bool
     gathers: bool = False
+    frame_by_frame: bool = False
 
     @cached_property
     def map_shape(self) -> Shape:
@@ -169,6 +172,8 @@ class Stage:
     @cached_property
     def block_groups(self) -> int:
         """Groups of one block."""
+        if self.frame_by_frame:
+            return 1
         depth = self.config.partial_sums if len(self.passes) > 1 else REACH - 1
         return min(depth // self.group_pixels, self.groups)
 

@@ -41,6 +41,8 @@ class Schedule:
     ----------
     network, config
         What for.
+    frames
+        Input frames that come between START and the raw result.
     stages
         In order.
     rings
@@ -51,6 +53,7 @@ class Schedule:
 
     network: Network
     config: Config
+    frames: int
     stages: tuple[Stage, ...]
     rings: tuple[Ring, ...]
     steps: tuple[Step, ...]
@@ -117,8 +120,8 @@ def _schedule(network: Network, config: Config, strip: int) -> Schedule:
             gathers=bool(stages) and stages[-1].number == number,
         )
         check_stage(stage)
-        new_runs, needed, written = _run(stage, len(stages), there)
-        ring = _ring(stage, needed, base)
+        new_runs, needed, written = runs_of(stage, len(stages), there)
+        ring = ring_of(stage, needed, base)
         if not stage.from_codes:
             base = ring.end
         rings.append(ring)
@@ -132,7 +135,7 @@ def _schedule(network: Network, config: Config, strip: int) -> Schedule:
                     f"layer {layer.name} does not fit: partial_sums must be at least 2 to gather"
                     f" its maximum, not {config.partial_sums}",
                 )
-            pending.insert(0, (number, _gather(layer)))
+            pending.insert(0, (number, gather_layer(layer)))
             shape = (layer.out_channels, 1, written[-1])
     last = stages[-1].output
     rings.append(Ring(base=base, frames=1, frame_words=last.pixel_words))
@@ -140,13 +143,14 @@ def _schedule(network: Network, config: Config, strip: int) -> Schedule:
     return Schedule(
         network=network,
         config=config,
+        frames=ends[-1],
         stages=tuple(stages),
         rings=tuple(rings),
-        steps=tuple(_steps(stages[0], rings[0], ends, runs)),
+        steps=steps_of(stages[0], rings[0], ends, runs),
     )
 
 
-def _gather(layer: Layer) -> Layer:
+def gather_layer(layer: Layer) -> Layer:
     """Return the identity that takes the maximum over the pieces of `layer`'s output."""
     out = layer.out_channels
     zeros = np.zeros(out, np.int32)
@@ -164,20 +168,21 @@ def _gather(layer: Layer) -> Layer:
     )
 
 
-def _run(
-    stage: Stage, index: int, there: list[int],
+def runs_of(
+    stage: Stage, index: int, there: list[int], *, before: int = 0, first: int = 0,
 ) -> tuple[list[list[Run]], int, list[int]]:
     """Return the runs of each step, the frames that the input ring must hold, and the output's.
 
-    `there` counts the input frames that are there at each step; for a maximum over the whole map
-    the output has one frame for each block.
+    `there` counts the input frames that are there at each step, and `before` those that were there
+    before the first one; the output's frames count from `first` on. For a maximum over the whole
+    map the output has one frame for each block.
     """
     runs: list[list[Run]] = []
-    done, needed, written = 0, 1, [0]
-    for before, frames in pairwise([0, *there]):
+    done, needed, written = 0, 1, [first]
+    for earlier, frames in pairwise([before, *there]):
         oldest = max(0, stage.first_frame(done))
         # What one run of the stage before writes stays together, also frames that nobody reads.
-        needed = max(needed, frames - min(oldest, before))
+        needed = max(needed, frames - min(oldest, earlier))
         groups = stage.groups_of(frames)
         if groups - done >> stage.config.run_bits:
             raise FitError(
@@ -185,7 +190,7 @@ def _run(
                 f" frames, the machine takes {(1 << stage.config.run_bits) - 1} at once",
             )
         blocks = -(-(groups - done) // stage.block_groups)
-        written.append(written[-1] + blocks if stage.whole else groups)
+        written.append(written[-1] + (blocks if stage.whole else groups - done))
         runs.append(
             [
                 Run(
@@ -202,7 +207,7 @@ def _run(
     return runs, needed, written[1:]
 
 
-def _ring(stage: Stage, needed: int, base: int) -> Ring:
+def ring_of(stage: Stage, needed: int, base: int) -> Ring:
     """Return the ring of the stage's input: `needed` frames, and what one step may jump."""
     frames = max(needed, stage.layer.kernel[1], stage.frame_inc)
     if stage.from_codes:
@@ -214,9 +219,9 @@ def _ring(stage: Stage, needed: int, base: int) -> Ring:
     return Ring(base=base, frames=frames, frame_words=stage.frame_words, spare=spare)
 
 
-def _steps(
+def steps_of(
     first: Stage, ring: Ring, ends: list[int], runs: list[list[Run]],
-) -> list[Step]:
+) -> tuple[Step, ...]:
     """Add to each step how many frames may have been accepted once the first stage is done."""
     steps, done = [], 0
     for end, at in zip(ends, runs, strict=True):
@@ -229,4 +234,4 @@ def _steps(
                 frames=end, runs=tuple(at), accept=min(first.shape[2], oldest + ring.frames),
             ),
         )
-    return steps
+    return tuple(steps)

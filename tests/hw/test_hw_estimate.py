@@ -10,8 +10,9 @@ from golden.corners import corners
 from golden.layer import Layer, Raw, Requantise, Threshold
 from golden.network import Network
 from golden.random_networks import random_network, tiny_network
+from hw.clock import Clock
 from hw.config import Config
-from hw.estimate import _Clock, estimate
+from hw.estimate import estimate
 from hw.fit import FitError
 from hw.lower import lower
 from hw.plan import Stage
@@ -111,7 +112,7 @@ def test_a_last_pass_takes_what_a_slow_walk_counts(from_codes, pool):
             )
             if min(stage.bands, stage.groups) < 1:
                 continue
-            clock = _Clock.__new__(_Clock)
+            clock = Clock.__new__(Clock)
             each = stage.passes[-1]
             for groups, free in product((1, 2, 5), (0, 103, 160)):
                 expected = slow_last_pass(stage, each, groups, 100, free)
@@ -122,7 +123,8 @@ def test_a_last_pass_takes_what_a_slow_walk_counts(from_codes, pool):
 
 def test_codes_are_accepted_one_a_cycle_up_to_each_limit():
     rng = np.random.default_rng(0)
-    clock = _Clock.__new__(_Clock)
+    clock = Clock.__new__(Clock)
+    clock.sent = 0
     for _ in range(200):
         size = int(rng.integers(1, 5))
         since = np.cumsum(rng.integers(0, 30, size))
@@ -140,7 +142,8 @@ def test_codes_are_accepted_one_a_cycle_up_to_each_limit():
 
 
 def test_a_wait_without_a_limit_is_an_error_of_the_plan():
-    clock = _Clock.__new__(_Clock)
+    clock = Clock.__new__(Clock)
+    clock.sent = 0
     clock.limits = [(0, 5)]
     with pytest.raises(AssertionError, match="codes that it does not accept"):
         clock._accepted(6)

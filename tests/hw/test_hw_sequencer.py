@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.estimate import FETCH, GO
+from hw.clock import FETCH, GO
 from hw.ingest import RING_BITS
 from hw.program import LAYER, READ, RESULT, RUN, SIMPLE, Op, words
 from hw.sequencer import LAYER_WORDS, RUN_WORDS, Sequencer
