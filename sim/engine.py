@@ -32,7 +32,7 @@ INLINED = 1024
 """Lanes x columns up to which columns are inlined: it runs faster, and builds in a minute."""
 
 
-def check_replies(lowered: Lowered, played: Played, commands: Sequence[Command]) -> None:
+def check_replies(played: Played, commands: Sequence[Command]) -> None:
     """Refuse replies that are not one OK for each of `commands`, in order, besides data.
 
     Raises
@@ -179,7 +179,7 @@ class RtlEngine:
 
 def load_time(lowered: Lowered, played: Played) -> int:
     """Return the cycles of a load: from its first word accepted to its last confirmation."""
-    check_replies(lowered, played, [Command.PROGRAM, Command.WEIGHTS])
+    check_replies(played, [Command.PROGRAM, Command.WEIGHTS])
     return int(played.reply_cycles[-1] - played.sent_cycles[0])
 
 
@@ -191,7 +191,7 @@ def clip_trace(lowered: Lowered, played: Played, load_cycles: int | None) -> Tra
     SimulationError
         The machine answered with an error, or counts wrongly.
     """
-    check_replies(lowered, played, [Command.START, Command.CODES])
+    check_replies(played, [Command.START, Command.CODES])
     answer = lowered.decode(played.replies)
     first_code = START_WORDS + 1  # behind the header of CODES
     counted = int(played.reply_cycles[-2] - played.sent_cycles[first_code])
