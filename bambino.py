@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Never
 
+from boards import monitoring
 from boards.board_verbs import board_sim, faults, verify_board
 from boards.build_verbs import boards, build, flash
 from boards.console import (
@@ -213,6 +214,7 @@ def parser() -> Parser:
     engines = ("adds", "torch", "naive", "rtl", "board")
     sub.add_argument("--engine", choices=engines, default="adds", help="default: adds")
     sub.add_argument("--jobs", type=int, metavar="N", default=cores(), help=JOBS_HELP)
+    monitoring.options(add(monitoring.monitor, machine, network, link, data))
     sub = add(verify, machine, network, link, data)
     sub.add_argument("--engine", choices=("rtl", "board"), default="rtl", help="default: rtl")
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)

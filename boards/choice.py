@@ -20,6 +20,7 @@ from hw.presets import preset
 
 if TYPE_CHECKING:
     from boards.link.engine import Target
+    from golden.monitor import Follower
 
 Predict = Callable[[Network, Iterable[NDArray[np.uint8]]], list[Trace]]
 
@@ -111,6 +112,29 @@ def engine(
     return lambda network, windows: [
         replace(predict(network, codes), outputs={}) for codes in windows
     ]
+
+
+def follower(
+    name: str, machine: Config, report: Callable[[str], None], target: "Target | None" = None,
+) -> "Follower":
+    """Load the engine `name` that follows endless audio; parameters as of `engine`."""
+    if target is not None:
+        from boards.link.engine import BoardFollower
+
+        return BoardFollower(target, report)
+    if name == "rtl":
+        from sim.monitor import RtlFollower
+
+        return RtlFollower(machine, report=report)
+    if name == "adds":
+        from golden.adds.engine import AddsEngine
+        from golden.monitor import Windows
+
+        add = partial(AddsEngine(report=report).predict, maps=False)
+        return Windows(name, lambda network, codes: add(network, codes).raw)
+    from golden.torch_monitor import TorchFollower
+
+    return TorchFollower()
 
 
 def target(

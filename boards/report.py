@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
     from boards.link.describe import Description
     from boards.resources import Figure, Resources
     from golden.evaluate import Evaluation
+    from hw.endless import EndlessEstimate
     from hw.estimate import Estimate
     from sim.verify import Compared, Verified
 
@@ -118,6 +119,21 @@ def estimation(found: "Estimate") -> None:
     table("memory", ["of", "bits"], [[k, count(v)] for k, v in found.memory_bits.items()])
     print(f"cycles of loading the network: {found.load_cycles:,}")
     print("fits" if found.fits else f"does not fit: {found.why}")
+
+
+def endless(found: "EndlessEstimate | None") -> None:
+    """Print how a machine keeps up with endless audio."""
+    if found is None or found.why:
+        print(f"endless audio: {'no maximum over a map' if found is None else found.why}")
+        return
+    print(f"endless audio: {found.cycles:,} cycles from score to score,", end=" ")
+    print(f"{found.latency:,} of them after the last frame")
+    for clock in CLOCKS_MHZ:
+        line = f"at {clock} MHz: a score {found.latency / clock / 1e3:.2f} ms after its last frame"
+        if found.seconds is not None:
+            factor = found.cycles / clock / 1e6 / found.seconds
+            line += f", every {found.seconds:g} s; real-time factor {factor:.5f}"
+        print(line)
 
 
 def resources(found: "Resources") -> None:

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
 def estimate(args: argparse.Namespace) -> int:
     """Predict every layer's cycles, exactly, and the chip's resources; nothing is simulated."""
     from boards import report, resources
+    from hw.endless import estimate as predict_endless
     from hw.estimate import estimate as predict
 
     network, config = chosen_network(args), chosen_config(args)
     taken = resources.predict(config, args.target)
     found = predict(network, config)
+    heard = predict_endless(network, config)
     if args.json:
-        print_json(found.as_dict() | {"resources": taken.as_dict()})
+        more = {"resources": taken.as_dict(), "endless": None if heard is None else asdict(heard)}
+        print_json(found.as_dict() | more)
     else:
         report.estimation(found)
+        report.endless(heard)
         report.resources(taken)
     return 0
 

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "boards": {
         "golden", "hw", "sim", "boards",
         "numpy", "amaranth", "amaranth_boards", "rich", "matplotlib", "serial", "cobs",
+        "sounddevice",
     },
 }
 LIGHT = (

@@ -1,6 +1,6 @@
 """The engine `board`: a machine behind a port, behind the same `predict` as the others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,9 +12,11 @@ from boards.link.describe import Description
 from boards.link.host import Host, LinkError
 from boards.link.port import opened
 from boards.top import digest
+from golden.monitor import Endless, Raw
 from golden.network import Network
 from golden.trace import Trace
 from hw.config import Config
+from hw.endless import lower_endless
 from hw.estimate import estimate
 from hw.lower import Lowered, lower
 from sim.build import Report, silent
@@ -102,6 +104,16 @@ class BoardEngine:
             found.append([self._clip(lowered, codes, silence) for codes in clips])
         return found
 
+    def follow(self, endless: Endless, codes: Iterable[Codes]) -> Generator[Raw]:
+        """Yield each score's raw result, see `golden.monitor.Follower`; raises likewise."""
+        lowered = lower_endless(endless, self.config)
+        packets, silence = lowered.load_packets(), SILENCE * lowered.cycles
+        self._host.converse(packets, len(packets), silence)
+        for exchange in lowered.exchanges(codes):
+            replies = self._host.converse(exchange.packets, exchange.replies, silence)
+            if exchange.score:
+                yield lowered.raw(replies)
+
     def counters(self) -> Description:
         """Ask the board once more what it says of itself: frames that were lost until now."""
         return self._host.ask()
@@ -110,6 +122,28 @@ class BoardEngine:
         packets = lowered.clip_packets(codes)
         answer = lowered.decode(self._host.converse(packets, lowered.reply_count(), silence))
         return Trace(outputs=answer.outputs, raw=answer.raw, cycles=answer.cycles)
+
+
+class BoardFollower:
+    """Follows a stream on a board; an engine of `golden.monitor`.
+
+    Parameters
+    ----------
+    target
+        Which board.
+    report
+        Called with a line before and after a build.
+    """
+
+    name = "board"
+
+    def __init__(self, target: Target, report: Report = silent) -> None:
+        self._target, self._report = target, report
+
+    def follow(self, endless: Endless, codes: Iterable[Codes]) -> Generator[Raw]:
+        """Yield each score's raw result; the port is released in the end, as by `connected`."""
+        with connected(self._target, self._report) as engine:
+            yield from engine.follow(endless, codes)
 
 
 def predict_at(
