@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Never
 
 from boards import monitoring
-from boards.board_verbs import board_sim, faults, verify_board
+from boards.board_verbs import board_sim, faults
 from boards.build_verbs import boards, build, flash
 from boards.console import (
     DEFAULT_PRESET,
     chosen_config,
     chosen_network,
-    chosen_target,
     note,
     print_json,
 )
 from boards.scores import cores, score
 from boards.verbs import bench, compare, estimate, experiment_page, presets
+from boards.verifying import verify
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -66,7 +66,11 @@ NETWORK_HELP = (
 )
 EIGHT_BIT_HELP = "its sibling with 8-bit activations in place of bits, for the mac cells"
 WAVES_HELP = "where to write the cycles around the first difference, if there is one"
-FAMILY_HELP = "chip family whose resources are predicted, default: %(default)s"
+FAMILY_HELP = (
+    "chip family whose resources are predicted, default: ecp5, or ice40 where the weights need its"
+    " single-port RAM"
+)
+NETLIST_HELP = "chip family whose netlist the engine netlist simulates"
 TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
@@ -88,39 +92,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def verify(args: argparse.Namespace) -> int:
-    """Compare the simulated hardware with PyTorch, bit by bit at every layer's boundary."""
-    from boards import report
-    from golden import clip
-    from hw.estimate import estimate as predict
-    from sim.engine import RtlEngine
-    from sim.verify import verify as compare
-
-    target = chosen_target(args)
-    if target is not None:
-        return verify_board(args, target)
-    network, config = chosen_network(args), chosen_config(args)
-    windows = [window for path in args.clips or [None] for window in clip.windows(network, path)]
-    engine = RtlEngine(config, report=note)
-    found = compare(engine, network, [window.codes for window in windows], waves=args.waves)
-    if args.json:
-        print_json(found.as_dict())
-    else:
-        seconds = None if network.front_end is None else network.front_end.clip_seconds
-        report.verification(found, predict(network, config), len(windows), seconds)
-        report.origin(network)
-    if found.first is not None:
-        note(f"first difference: {windows[found.first[0]].origin}, {found.first[1]}")
-    if found.cycles != found.estimated_cycles:
-        note(f"cycles must be {found.estimated_cycles} as estimated, not {found.cycles}")
-    return 0 if found.good else 1
-
-
 def generate(args: argparse.Namespace) -> int:
     """Write the accelerator as accelerator.v with its manifest.json."""
+    from boards import choice
     from hw.manifest import generate as write
 
-    for path in write(chosen_config(args), args.out, target=args.target):
+    config = chosen_config(args)
+    if args.target is not None:
+        choice.check_memories(config, args.target)
+    for path in write(config, args.out, target=args.target):
         print(path)
     return 0
 
@@ -211,16 +191,19 @@ def parser() -> Parser:
 
     sub = add(score, machine, network, link, data)
     sub.add_argument("clips", type=Path, nargs="*", metavar="FILE", help=FILES_HELP)
-    engines = ("adds", "torch", "naive", "rtl", "board")
+    engines = ("adds", "torch", "naive", "rtl", "netlist", "board")
     sub.add_argument("--engine", choices=engines, default="adds", help="default: adds")
+    sub.add_argument("--target", choices=("ecp5", "ice40"), help=NETLIST_HELP)
     sub.add_argument("--jobs", type=int, metavar="N", default=cores(), help=JOBS_HELP)
     monitoring.options(add(monitoring.monitor, machine, network, link, data))
     sub = add(verify, machine, network, link, data)
-    sub.add_argument("--engine", choices=("rtl", "board"), default="rtl", help="default: rtl")
+    machines = ("rtl", "netlist", "board")
+    sub.add_argument("--engine", choices=machines, default="rtl", help="default: rtl")
+    sub.add_argument("--target", choices=("ecp5", "ice40"), help=NETLIST_HELP)
     sub.add_argument("clips", type=Path, nargs="*", metavar="CLIP", help=CLIP_HELP)
     sub.add_argument("--waves", type=Path, metavar="VCD", help=WAVES_HELP)
     sub = add(estimate, machine, network, data)
-    sub.add_argument("--target", choices=("ecp5", "ice40"), default="ecp5", help=FAMILY_HELP)
+    sub.add_argument("--target", choices=("ecp5", "ice40"), help=FAMILY_HELP)
     sub = add(generate, machine)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "verilog", help=OUT_HELP)
     sub.add_argument("--target", choices=("ecp5", "ice40"), help=TARGET_HELP)

@@ -19,8 +19,10 @@ from hw.config import Config
 from hw.presets import preset
 
 if TYPE_CHECKING:
+    from boards.compare.job import Target as Family
     from boards.link.engine import Target
     from golden.monitor import Follower
+    from sim.engine import RtlEngine
 
 Predict = Callable[[Network, Iterable[NDArray[np.uint8]]], list[Trace]]
 
@@ -70,8 +72,35 @@ def config(
     return side_by_side(changed)
 
 
+def check_memories(machine: Config, family: str) -> None:
+    """Refuse weights in single-port RAM for a family of chips of which none has any."""
+    if machine.single_port and family != "ice40":
+        raise ValueError(
+            f"single_port must be false on {family}: of all parts only the iCE40 UP5K has"
+            " single-port RAM for the weights",
+        )
+
+
+def simulated(
+    machine: Config, report: Callable[[str], None], family: "Family | None" = None,
+) -> "RtlEngine":
+    """Load the engine that simulates `machine`: its Verilog, or its netlist on a `family`."""
+    if family is None:
+        from sim.engine import RtlEngine
+
+        return RtlEngine(machine, report=report)
+    from boards.netlist.engine import NetlistEngine
+
+    check_memories(machine, family)
+    return NetlistEngine(machine, family, report=report)
+
+
 def engine(
-    name: str, machine: Config, report: Callable[[str], None], target: "Target | None" = None,
+    name: str,
+    machine: Config,
+    report: Callable[[str], None],
+    target: "Target | None" = None,
+    family: "Family | None" = None,
 ) -> Predict:
     """Load the engine `name`; it takes a clip's windows, as they come, and keeps no maps.
 
@@ -80,21 +109,21 @@ def engine(
     name
         Of the engine.
     machine
-        That `rtl` simulates.
+        That `rtl` and `netlist` simulate.
     report
         Called with a line before and after a build.
     target
         Where the engine `board` finds its board.
+    family
+        The chips of the engine `netlist`.
     """
     if target is not None:
         from boards.link.engine import predict_at
 
         ask = partial(predict_at, target, report=report)
         return lambda network, windows: ask(network, list(windows))
-    if name == "rtl":
-        from sim.engine import RtlEngine
-
-        simulate = partial(RtlEngine(machine, report=report).predict_many, maps=False)
+    if name in ("rtl", "netlist"):
+        simulate = partial(simulated(machine, report, family).predict_many, maps=False)
         return lambda network, windows: simulate(network, list(windows))
     if name == "adds":
         from golden.adds.engine import AddsEngine

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from boards.compare.job import Target as Family
     from boards.link.engine import Target
     from golden.network import Network
     from hw.config import Config
@@ -49,6 +50,18 @@ def chosen_target(args: argparse.Namespace) -> "Target | None":
     named = (args.preset, args.lanes, args.columns, args.cell) != (None,) * 4
     machine = chosen_config(args) if named else None
     return choice.target(args.port, args.board, args.baud, machine)
+
+
+def chosen_family(args: argparse.Namespace) -> "Family | None":
+    """Return the family of chips whose netlist `args` mean; None where they mean none."""
+    if args.engine != "netlist":
+        if args.target is not None:
+            raise ValueError("--target must go with --engine netlist")
+        return None
+    if args.target is None:
+        raise ValueError("--engine netlist must come with --target ecp5 or ice40")
+    family: Family = args.target
+    return family
 
 
 def note(line: str) -> None:

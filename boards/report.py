@@ -57,7 +57,7 @@ def score(result: ClipScore, engine: str, seconds: float) -> None:
 
 
 def verification(
-    found: "Verified", predicted: "Estimate", windows: int, seconds: float | None,
+    found: "Verified", predicted: "Estimate", windows: int, seconds: float | None, engine: str,
 ) -> None:
     """Print agreement layer by layer, cycles, utilisation and speed; a window lasts `seconds`."""
     rows = [
@@ -75,7 +75,7 @@ def verification(
     used = f"{predicted.utilisation:.1%}"
     rows.append(["all", count(elements), count(mismatches), count(found.cycles), used])
     against = " and ".join(found.oracles)
-    title = f"rtl against {against}, {windows} window{'s' if windows > 1 else ''}"
+    title = f"{engine} against {against}, {windows} window{'s' if windows > 1 else ''}"
     table(title, ["layer", "elements", "mismatches", "cycles of one", "utilisation"], rows)
     print(f"identical: {'yes' if found.identical else 'NO'}")
     print(f"cycles of one window: {found.cycles:,}, estimated {found.estimated_cycles:,}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from boards.console import (
     chosen_config,
+    chosen_family,
     chosen_network,
     chosen_preset,
     chosen_target,
@@ -35,13 +36,13 @@ def score(args: argparse.Namespace) -> int:
     from boards import choice, report
     from golden import clip, scoring
 
-    target = chosen_target(args)
+    target, family = chosen_target(args), chosen_family(args)
     network = chosen_network(args)
     if len(args.clips) > 1 or any(p.is_dir() or scoring.is_pattern(p) for p in args.clips):
         if target is not None:
             raise ValueError("--engine board must score one clip at a time")
         return _many(args, network)
-    predict = choice.engine(args.engine, chosen_config(args), note, target)
+    predict = choice.engine(args.engine, chosen_config(args), note, target, family)
     began, starts = perf_counter(), []
 
     def codes() -> "Iterator[NDArray[np.uint8]]":
@@ -54,7 +55,8 @@ def score(args: argparse.Namespace) -> int:
     seconds = perf_counter() - began
     if args.json:
         where = {"preset": chosen_preset(args)} if target is None else {"port": target.port}
-        how = {"engine": args.engine, **where, "seconds": seconds}
+        mapped = {} if family is None else {"target": family}
+        how = {"engine": args.engine, **where, **mapped, "seconds": seconds}
         print_json(result.as_dict() | how)
     else:
         report.score(result, args.engine, seconds)

@@ -8,16 +8,19 @@ from boards.console import chosen_config, chosen_network, note, print_json
 
 if TYPE_CHECKING:
     from boards.compare.command import Options
+    from boards.compare.job import Target
 
 
 def estimate(args: argparse.Namespace) -> int:
     """Predict every layer's cycles, exactly, and the chip's resources; nothing is simulated."""
-    from boards import report, resources
+    from boards import choice, report, resources
     from hw.endless import estimate as predict_endless
     from hw.estimate import estimate as predict
 
     network, config = chosen_network(args), chosen_config(args)
-    taken = resources.predict(config, args.target)
+    target: Target = args.target or ("ice40" if config.single_port else "ecp5")
+    choice.check_memories(config, target)
+    taken = resources.predict(config, target)
     found = predict(network, config)
     heard = predict_endless(network, config)
     if args.json:

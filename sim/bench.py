@@ -154,7 +154,9 @@ class Bench(Component):
         return m
 
 
-def design(verilog_text: str, name: str, opaque: tuple[str, ...] = ()) -> Design:
+def design(
+    verilog_text: str, name: str, opaque: tuple[str, ...] = (), *, hurried: bool = False,
+) -> Design:
     """Return the Verilog module `name` of `verilog_text` in its bench, ready to build.
 
     Parameters
@@ -165,8 +167,11 @@ def design(verilog_text: str, name: str, opaque: tuple[str, ...] = ()) -> Design
         Its top module; ports as `VerilogDesign` states.
     opaque
         Modules that Verilator compiles once instead of inlining each instance.
+    hurried
+        As for `sim.build.Design`.
     """
-    return Design(top=TOP, verilog=_wrapper(name) + verilog_text, opaque=opaque)
+    text = _wrapper(name) + verilog_text
+    return Design(top=TOP, verilog=text, opaque=opaque, hurried=hurried)
 
 
 def component_design(dut: Streaming) -> Design:

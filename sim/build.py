@@ -18,7 +18,7 @@ import cocotb
 from cocotb_tools.runner import Icarus, Runner
 
 from golden import cache
-from sim.runner import OPTIMISED, FastVerilator, control_file
+from sim.runner import HURRIED, OPTIMISED, FastVerilator, control_file
 from sim.toolchain import Toolchain, ToolError, has_icarus, toolchain
 
 Simulator = Literal["verilator", "icarus"]
@@ -62,11 +62,14 @@ class Design:
         The text of every module.
     opaque
         Modules that Verilator compiles once instead of inlining each instance.
+    hurried
+        Compile without optimisation: what is large and runs for a short while is done sooner.
     """
 
     top: str
     verilog: str
     opaque: tuple[str, ...] = ()
+    hurried: bool = False
 
     @property
     def ports(self) -> list[str]:
@@ -165,7 +168,7 @@ def _versions(tools: Toolchain) -> list[str]:
 def _build_verilator(folder: Path, design: Design, waves: bool) -> None:
     runtime = " ".join(_runtime(toolchain(), waves))
     shared = ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"USER_LDLIBS={runtime}"]
-    _verilate(folder, design, waves, shared)
+    _verilate(folder, design, waves, [*shared, *(HURRIED if design.hurried else ())])
     kept = {design.top, f"{design.top}.v", f"{design.top}.vlt", "build.log"}
     for path in folder.iterdir():
         if path.name not in kept:
@@ -237,6 +240,7 @@ def build(
             f" {str(cache.folder())!r}; BAMBINO_CACHE chooses another",
         )
     parts += [*OPTIMISED, simulator, str(waves), design.top, design.verilog, *design.opaque]
+    parts += HURRIED if design.hurried else ()
     name = f"{design.top}-{cache.key(_LAYOUT, *parts)}"
 
     def make(folder: Path) -> None:

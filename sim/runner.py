@@ -11,6 +11,8 @@ from cocotb_tools.runner import Verilator as StockVerilator
 from sim.toolchain import Verilator
 
 OPTIMISED = ("OPT_FAST=-O3 -march=native", "OPT_GLOBAL=-O2 -march=native", "OPT_SLOW=-O0")
+HURRIED = ("OPT_FAST=-O0",)
+"""Stands behind `OPTIMISED` on make's command line, so it counts."""
 
 
 class FastVerilator(StockVerilator):

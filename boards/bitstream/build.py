@@ -24,6 +24,7 @@ from boards.bitstream.flow import (
 from boards.bitstream.pins import Chip, chip, constraints
 from boards.bitstream.shell import NAME, verilog
 from boards.board import Board
+from boards.compare.netlist import cell_types
 from boards.compare.store import slowest_path
 from boards.compare.tools import JobError, Runner, Tool, find
 from boards.top import digest
@@ -136,6 +137,7 @@ class _Flow:
             "used": found["used"],
             "available": room(self.chip.device),
             "modules": mapped["parts"],
+            "cells": cell_types(read(netlist / "flat.json")),
             "tools": {tool.name: tool.version for tool in self.tools.values()},
         }
         about = manifest(board.config, text) | {
@@ -157,7 +159,7 @@ class _Flow:
     def synthesise(self, text: str) -> Path:
         """Return the folder of netlist.json and mapped.json."""
         tool, family = self.tools["yosys"], self.board.family
-        script = synthesis_script(self.chip)
+        script = synthesis_script(self.chip.device, NAME)
         key = cache.key(FORMAT, text, script, tool.version)
 
         def make(folder: Path) -> None:

@@ -8,27 +8,48 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards.bitstream.pins import Chip
-from boards.bitstream.shell import NAME
 from boards.board import Board
+from boards.compare.devices import Device
 
 COUNT = "tee -q -o {} stat -json"
 
 
-def synthesis_script(chip: Chip) -> str:
+def mapping(device: Device, top: str, before_flat: str = "") -> str:
+    """Return the commands that map the module `top`, which has been read, and leave it flat.
+
+    Parameters
+    ----------
+    device
+        The chip.
+    top
+        Name of the module.
+    before_flat
+        Commands for the mapped modules of an ECP5 while they stand apart; an iCE40's never do.
+    """
+    if device.target == "ecp5":
+        return (
+            f"synth_ecp5 -nowidelut -nodsp -noflatten -top {top};{before_flat} flatten; opt_clean;"
+            " delete t:$scopeinfo"
+        )
+    return f"synth_ice40 {_options(device)} -top {top}; delete t:$scopeinfo"
+
+
+def synthesis_script(device: Device, top: str) -> str:
     """Return yosys's commands; they read design.v and write netlist.json and two counts."""
     modules, flat = COUNT.format("modules.json"), COUNT.format("flat.json")
-    end = f"delete t:$scopeinfo; {flat}; write_json netlist.json"
-    if chip.device.target == "ecp5":
-        return (
-            f"read_verilog design.v; synth_ecp5 -nowidelut -nodsp -noflatten -top {NAME};"
-            f" {modules}; flatten; opt_clean; {end}"
-        )
-    options = "-device u -spram" if chip.device.spram else "-device hx"
+    end = f"{flat}; write_json netlist.json"
+    if device.target == "ecp5":
+        return f"read_verilog design.v; {mapping(device, top, f' {modules};')}; {end}"
     return (
-        f"read_verilog design.v; hierarchy -top {NAME}; design -save read;"
-        f" synth_ice40 {options} -noflatten -top {NAME}; {modules}; design -load read;"
-        f" synth_ice40 {options} -top {NAME}; {end}"
+        f"read_verilog design.v; hierarchy -top {top}; design -save read;"
+        f" synth_ice40 {_options(device)} -noflatten -top {top}; {modules}; design -load read;"
+        f" {mapping(device, top)}; {end}"
     )
+
+
+def _options(device: Device) -> str:
+    """Return those of synth_ice40."""
+    return "-device u -spram" if device.spram else "-device hx"
 
 
 def route_arguments(board: Board, chip: Chip, seed: int) -> list[str]:
@@ -55,6 +76,13 @@ def pack_tool(family: str) -> tuple[str, list[str]]:
     if family == "ecp5":  # the speed at which every flash can be read, unlike the slow default
         return "ecppack", ["--compress", "--freq", "38.8", "--input", "chip.txt", "--bit", "chip"]
     return "icepack", ["chip.txt", "chip"]
+
+
+def unpack_tool(family: str) -> tuple[str, list[str]]:
+    """Return which tool makes chip.txt of the bitstream `chip` again, and its arguments."""
+    if family == "ecp5":
+        return "ecpunpack", ["--input", "chip", "--textcfg", "chip.txt"]
+    return "iceunpack", ["chip", "chip.txt"]
 
 
 def suffix(family: str) -> str:

@@ -79,6 +79,11 @@ def chip(board: Board) -> Chip:
             f"board {board.name}: oscillator must be that of amaranth-boards, not"
             f" {board.oscillator}",
         )
+    if board.config.single_port and not DEVICES[device].spram:
+        raise BoardError(
+            f"board {board.name}: single_port must be false: {part} has no single-port RAM for the"
+            " weights",
+        )
     return Chip(
         device=DEVICES[device],
         part=part,

