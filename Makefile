@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-# One of each family, chosen for what they take: 4 minutes in all on an idle core.
+# One of each family, chosen for what they take: 3.4 minutes of processor time in all.
 CI_BOARDS := hx8k ulx3s-12f
 
 .PHONY: demo test lint types bench ci-boards setup

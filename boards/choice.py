@@ -173,7 +173,7 @@ def target(
     from boards import known
     from boards.link.engine import Target
 
-    if port is None:
+    if not port:
         raise ValueError("--engine board must come with --port")
     if baud is not None and baud < 1:
         raise ValueError(f"baud must be at least 1, not {baud}")

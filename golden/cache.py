@@ -48,7 +48,8 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
     """Return the folder of entry `name`, made by `make(folder)` if it is not there.
 
     It is made beside its place and then renamed, under a lock: nothing half-made is ever seen,
-    and of several processes one builds and the others wait.
+    and of several processes one builds and the others wait. What one that was killed has left is
+    removed.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / f"{name}.lock"):
         if not place.is_dir():
+            for left in root.glob(f"{name}.*/"):
+                shutil.rmtree(left, ignore_errors=True)
             beside = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=root))
             try:
                 make(beside)

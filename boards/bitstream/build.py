@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from boards.bitstream.count import Unmet, check_fit, count, read, room, slowest, used
-from boards.bitstream.files import write_together
+from boards.bitstream.files import check_folder, write_together
 from boards.bitstream.flow import (
     clocks,
     met,
@@ -26,7 +26,7 @@ from boards.bitstream.shell import NAME, verilog
 from boards.board import Board
 from boards.compare.netlist import cell_types
 from boards.compare.store import slowest_path
-from boards.compare.tools import JobError, Runner, Tool, find
+from boards.compare.tools import JobError, Runner, Tool, ended_by_signals, find
 from boards.top import digest
 from golden import cache
 from hw.manifest import manifest
@@ -76,17 +76,21 @@ def build(board: Board, out: Path, *, seeds: int = SEEDS, report: Report) -> Bui
         It does not fit, or misses its clock with every seed.
     JobError, ToolError
         A tool failed, or is missing.
+    OSError
+        The folder cannot be written; nothing is built then.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, not {seeds}")
+    check_folder(out)
     names = ("yosys", f"nextpnr-{board.family}", pack_tool(board.family)[0])
     tools = {name: find(name) for name in names}
     runner = Runner()
-    try:
-        return _Flow(board, tools, runner, report).run(out, seeds)
-    except BaseException:
-        runner.stop()
-        raise
+    with ended_by_signals():
+        try:
+            return _Flow(board, tools, runner, report).run(out, seeds)
+        except BaseException:
+            runner.stop()
+            raise
 
 
 class _Flow:
@@ -166,6 +170,7 @@ class _Flow:
             self.report(f"synthesis of {self.board.name} begins, it takes minutes")
             (folder / "design.v").write_text(text, encoding="utf-8")
             self.runner.run(tool, ["-q", "-l", "yosys.log", "-p", script], folder, log="yosys.log")
+            _written(tool, folder / "netlist.json")
             found = count(folder, family)
             (folder / "mapped.json").write_bytes(_json(found))
 
@@ -206,11 +211,18 @@ class _Flow:
                 raise JobError(f"{place.name} must time a clock, but found none")
             if good:
                 self.runner.run(pack, options, folder, log="pack.log")
+                _written(pack, folder / "chip")
             for name in ("netlist.json", "report.json", "chip.txt"):  # large
                 (folder / name).unlink(missing_ok=True)
             (folder / "routed.json").write_bytes(_json(found))
 
         return cache.entry(f"bitstream-route-{key}", make)
+
+
+def _written(tool: Tool, path: Path) -> None:
+    """Refuse a tool that ends well and has written nothing."""
+    if not path.is_file() or not path.stat().st_size:
+        raise JobError(f"{tool.name} must write its {path.name}, but has not: {tool.program}")
 
 
 def _json(data: object) -> bytes:

@@ -6,6 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
+def check_folder(out: Path) -> None:
+    """Refuse a folder in which nothing can be written, before hours go into what shall be there.
+
+    Raises
+    ------
+    OSError
+        It, or the one that it would be made in, is none, or is forbidden.
+    """
+    there = out
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        Path(tempfile.mkdtemp(dir=there, prefix=".probe.")).rmdir()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise OSError(f"out must be a folder that can be written, not {out} ({why})") from error
+
+
 def write_together(out: Path, files: Mapping[str, bytes]) -> list[Path]:
     """Write `files` by name into the folder `out`, made if need be; return their paths.
 

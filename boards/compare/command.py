@@ -21,7 +21,7 @@ from boards.compare.job import TARGETS, Job, Target
 from boards.compare.results import Result, Results, merged, write
 from boards.compare.runs import Measured, run
 from boards.compare.store import KnownStore, NotMeasured, Store
-from boards.compare.tools import Runner, Tool, find
+from boards.compare.tools import Runner, Tool, ended_by_signals, find
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +55,11 @@ def measure(options: Options) -> Results:
 
     Of the multiplier arrays without DSP all are synthesised, and the best one goes on.
     """
+    with ended_by_signals():
+        return _measure(options)
+
+
+def _measure(options: Options) -> Results:
     from boards.compare.machines import left_out
 
     tools = _tools(options.targets)

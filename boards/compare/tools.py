@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +101,29 @@ def find(name: str) -> Tool:
     if done.returncode:
         raise ToolError(f"{name} must tell its version, not exit with {done.returncode}: {program}")
     return Tool(name=name, program=program, version=(done.stdout + done.stderr).strip())
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Take being told to end, or a terminal that is closed, for Ctrl-C.
+
+    Tools run in sessions of their own: nobody but us ends them, and they may go on for hours.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class Runner:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from boards import known
 from boards.board import Board
 from boards.link.describe import Description
 from boards.link.host import Host, LinkError
-from boards.link.port import opened
+from boards.link.port import VIRTUAL, opened
 from boards.top import digest
 from golden.monitor import Endless, Raw
 from golden.network import Network
@@ -163,6 +164,8 @@ def connected(target: Target, report: Report = silent) -> Iterator[BoardEngine]:
     LinkError
         Nobody is there, or somebody else.
     """
+    if target.port.startswith(VIRTUAL) and target.config is not None:
+        _expect(target.config, known.board(target.port.removeprefix(VIRTUAL)).config)
     with opened(
         target.port, board=target.board, baud=target.baud, report=report,
     ) as port:
@@ -178,15 +181,20 @@ def connected(target: Target, report: Report = silent) -> Iterator[BoardEngine]:
 def _check(found: Description, target: Target, board: Board | None) -> None:
     """Refuse a board that is not the one that is meant."""
     wanted = target.config if board is None else board.config
-    if wanted is not None and found.config != wanted:
-        raise LinkError(f"the machine must be {_shape(wanted)}, not {_shape(found.config)}")
-    if target.config is not None and found.config != target.config:
-        raise LinkError(f"the machine must be {_shape(target.config)}, not {_shape(found.config)}")
+    for expected in (wanted, target.config):
+        if expected is not None:
+            _expect(expected, found.config)
     if board is not None and found.digest != digest(board):
         raise LinkError(
             f"the bitstream must be this version's of board {board.name}, {digest(board):016x}, not"
             f" {found.digest:016x}",
         )
+
+
+def _expect(wanted: Config, found: Config) -> None:
+    """Refuse another machine."""
+    if found != wanted:
+        raise LinkError(f"the machine must be {_shape(wanted)}, not {_shape(found)}")
 
 
 def _shape(config: Config) -> str:

@@ -1,9 +1,12 @@
 """Serial ports, real ones and those of virtual boards."""
 
+import errno
+import os
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import serial
 
@@ -15,8 +18,22 @@ from sim.build import Report, silent
 VIRTUAL = "sim:"
 """What a virtual board's port begins with; the board's name follows."""
 
+LONGEST_FRAME = 256
+"""Bytes, see `boards.link.protocol.PIECE_WORDS`."""
+
 VIRTUAL_PATIENCE = Patience(seconds=3.0, tries=6, greetings=3)
 """A virtual board is slower than a real one, and nothing gets lost."""
+
+
+def patience(baud: int) -> Patience:
+    """Return how long to wait at `baud`: twice as long as the longest frames both ways, at least.
+
+    Who asks again before an answer can be there fills the line with requests, more and more of
+    them.
+    """
+    known = Patience()
+    frames = 2 * 10 * LONGEST_FRAME / baud  # ten bits a byte
+    return replace(known, seconds=max(known.seconds, 2 * frames))
 
 
 class SerialLine:
@@ -29,7 +46,7 @@ class SerialLine:
         """Send `data`."""
         try:
             self._port.write(data)
-        except serial.SerialException as error:
+        except OSError as error:  # pyserial's own is one
             raise self._gone() from error
 
     def read(self, seconds: float) -> bytes:
@@ -38,7 +55,7 @@ class SerialLine:
             self._port.timeout = seconds
             first: bytes = self._port.read(1)
             return first + self._port.read(self._port.in_waiting) if first else first
-        except (serial.SerialException, OSError) as error:
+        except (OSError, termios.error) as error:
             raise self._gone() from error
 
     def clock(self) -> float:
@@ -108,19 +125,22 @@ def opened(
     else:
         speed = baud or (known.DEFAULT_BAUD if board is None else board.baud)
         with _serial(port, speed) as it:
-            yield Opened(line=SerialLine(it), patience=Patience(), baud=speed, board=board)
+            yield Opened(line=SerialLine(it), patience=patience(speed), baud=speed, board=board)
 
 
 @contextmanager
 def _serial(path: str, baud: int) -> Iterator[serial.Serial]:
     try:
         port = serial.Serial(path, baud, exclusive=True, write_timeout=10)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"baud must be a rate that {path} has, not {baud}") from error
     except OSError as error:
         raise LinkError(f"port {path} must be there, {_trouble(error)}") from error
     try:
-        port.reset_input_buffer()
+        try:
+            port.reset_input_buffer()
+        except termios.error as error:
+            raise LinkError(f"port {path} must stay plugged in, not vanish") from error
         yield port
     finally:
         port.close()
@@ -128,9 +148,7 @@ def _serial(path: str, baud: int) -> Iterator[serial.Serial]:
 
 def _trouble(error: OSError) -> str:
     """Say what is the matter with a port, from pyserial's exception."""
-    import errno
-
-    said = str(error).lower()
+    said = (os.strerror(error.errno) if error.errno else str(error)).lower()
     if error.errno in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in said:
         return "and free, not in use by another program"
     if error.errno == errno.EACCES:

@@ -19,9 +19,9 @@ from sim.build import Report, silent
 TOP = "accelerator"
 """Name of the module, as the generator's."""
 
-MOST = 64
-"""Lanes x columns of a machine at most: half a minute of building, and a netlist of this size runs
-a thousand times slower than the machine's own Verilog."""
+MOST = 32
+"""Lanes x columns of a machine at most, those of the preset tiny: building takes a minute, grows
+with the machine, and each cycle of what is built takes many times that of the machine's Verilog."""
 
 FORMAT = "1"
 """Changes when what is kept, or how it is made of the tools' output, changes."""
@@ -38,12 +38,12 @@ holds at 0 on the chip, so here it is 1; and one that nobody reads."""
 
 
 def device(config: Config, target: Target) -> Device:
-    """Return the chip that is mapped to: the one of the family with the memories it needs.
+    """Return the chip that is mapped to.
 
     Raises
     ------
     NetlistError
-        The machine is too large, or no chip of the family has its memories.
+        The machine is too large, or has its weights in single-port RAM.
     """
     size = config.lanes * config.columns
     if size > MOST:
@@ -51,7 +51,9 @@ def device(config: Config, target: Target) -> Device:
             f"lanes x columns must be at most {MOST} for the engine netlist, not {size}"
             " (--preset tiny has 32)",
         )
-    return DEVICES["25f" if target == "ecp5" else "up5k" if config.single_port else "hx8k"]
+    if config.single_port:
+        raise NetlistError("single_port must be false for the engine netlist")
+    return DEVICES["25f" if target == "ecp5" else "hx8k"]
 
 
 def netlist(config: Config, target: Target, report: Report = silent) -> str:

@@ -17,7 +17,8 @@ import bambino
 from boards import icebreaker, known
 from boards.link import engine
 from boards.link.engine import Target, connected
-from boards.link.host import LinkError, pieces
+from boards.link.host import LinkError, Patience, pieces
+from boards.link.port import patience
 from boards.link.protocol import PIECE_WORDS
 from boards.virtual.terminal import Terminal
 from golden.clip import SHIPPED
@@ -153,6 +154,31 @@ def test_a_file_is_no_port(tmp_path, capsys):
     assert "must be there, and be a serial port" in line
 
 
+def test_a_folder_is_no_port(tmp_path, capsys):
+    (tmp_path / "Folder").mkdir()
+    line = refused(capsys, "score", "--engine", "board", "--port", tmp_path / "Folder")
+    assert line.endswith("/Folder must be there, and be a serial port, not give: is a directory")
+
+
+@pytest.mark.parametrize("baud", [2**31, 10**11])
+def test_a_rate_that_no_port_has(baud, terminal, capsys):
+    how = ["--engine", "board", "--port", terminal.path, "--baud", baud]
+    assert f"baud must be a rate that {terminal.path} has" in refused(capsys, "score", *how)
+
+
+def test_a_slow_line_is_given_time_for_the_longest_frames():
+    """Else the host asks again before an answer can be there, and again."""
+    assert patience(1_000_000) == Patience()
+    for baud in (300, 9600, 57_600):
+        assert patience(baud).seconds > 2 * 10 * 256 / baud
+
+
+def test_another_machine_is_told_before_a_virtual_board_is_built(monkeypatch, capsys):
+    monkeypatch.setattr("boards.virtual.terminal.library", lambda *_: pytest.fail("was built"))
+    how = ["--engine", "board", "--port", f"sim:{TINY.name}", "--preset", "medium"]
+    assert "(32 lanes x 32 columns of gated cells), not" in refused(capsys, "score", *how)
+
+
 def test_a_busy_port(terminal, capsys):
     with serial.Serial(terminal.path, exclusive=True):
         line = refused(capsys, "score", "--engine", "board", "--port", terminal.path)
@@ -213,6 +239,7 @@ def test_a_network_too_large(capsys):
         (["--port", "/dev/none"], "must go with --engine board"),
         (["--engine", "board", "--port", "sim:none"], "board must be one of ulx3s-85f, "),
         (["--engine", "board", "--port", "x", "--board", "none"], "board must be one of"),
+        (["--engine", "board", "--port", ""], "--engine board must come with --port"),
         (["--engine", "board", "--port", "x", "--baud", "0"], "baud must be at least 1, not 0"),
         (
             ["--engine", "board", "--port", f"sim:{TINY.name}", "--board", "icebreaker"],

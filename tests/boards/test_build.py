@@ -13,7 +13,7 @@ import bambino
 from boards import known
 from boards.bitstream import build as flow
 from boards.bitstream.count import Unmet
-from boards.bitstream.files import write_together
+from boards.bitstream.files import check_folder, write_together
 from boards.compare.tools import JobError
 from golden import cache
 
@@ -158,7 +158,9 @@ def heeded():
 
 
 @pytest.mark.usefixtures("heeded")
-def test_an_interruption_leaves_nothing(tools, tmp_path, capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_leaves_nothing(number, tools, tmp_path, capsys):
+    before = signal.getsignal(number)
     tools.hang()
     main = threading.main_thread().ident
     assert main is not None
@@ -166,7 +168,7 @@ def test_an_interruption_leaves_nothing(tools, tmp_path, capsys):
     def interrupt():
         while not tools.calls():
             time.sleep(0.01)
-        signal.pthread_kill(main, signal.SIGINT)
+        signal.pthread_kill(main, number)
 
     threading.Thread(target=interrupt).start()
     began = time.monotonic()
@@ -175,6 +177,37 @@ def test_an_interruption_leaves_nothing(tools, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
     assert not [p for p in cache.folder().iterdir() if p.is_dir()]
     assert capsys.readouterr().err.splitlines()[-1] == "bambino build: interrupted"
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "{long}"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_built(
+    place, tools, tmp_path, capsys,
+):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / place.format(long="a" * 300)
+    assert bambino.main(["build", "--board", "hx8k", "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "must be" in line or "too long" in line
+    assert tools.calls() == []
+
+
+def test_a_folder_is_only_tried(tmp_path):
+    check_folder(tmp_path / "new" / "below")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("tool", ["YOSYS", "ICEPACK"])
+def test_a_tool_that_writes_nothing_leaves_nothing(tool, tools, tmp_path, monkeypatch, capsys):
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexit 0\n")
+    silent.chmod(0o755)
+    out = ["--out", str(tmp_path / "out")]
+    with monkeypatch.context() as patched:
+        patched.setenv(tool, str(silent))
+        assert bambino.main(["build", "--board", "hx8k", *out]) == 2
+    assert "has not" in capsys.readouterr().err.splitlines()[-1]
+    assert bambino.main(["build", "--board", "hx8k", *out]) == 0
 
 
 def test_files_are_all_new_or_none_is(tmp_path):

@@ -160,7 +160,7 @@ def test_the_command_line(capsys):
         (["--engine", "netlist"], "--engine netlist must come with --target ecp5 or ice40"),
         (
             ["--engine", "netlist", "--target", "ecp5"],
-            "lanes x columns must be at most 64 for the engine netlist, not 1024 (--preset tiny",
+            "lanes x columns must be at most 32 for the engine netlist, not 1024 (--preset tiny",
         ),
         (
             ["--engine", "netlist", "--target", "ecp5", "--preset", "small"],
@@ -184,10 +184,13 @@ def test_a_netlist_writes_no_waveform(tmp_path, capsys):
     assert "--waves must go with --engine rtl" in capsys.readouterr().err
 
 
-def test_chips_are_those_with_the_memories():
+def test_chips_of_both_families():
     assert device(TINY, "ecp5").name == "ECP5-25F"
     assert device(TINY, "ice40").name == "iCE40 HX8K"
-    assert device(PRESETS["small"], "ice40").name == "iCE40 UP5K"
+    with pytest.raises(NetlistError, match="lanes x columns must be at most 32"):
+        device(PRESETS["small"], "ice40")
+    with pytest.raises(NetlistError, match="single_port must be false for the engine netlist"):
+        device(replace(TINY, single_port=True), "ice40")
 
 
 def test_a_cell_without_a_model():

@@ -64,6 +64,17 @@ def _make_slowly(folder: Path) -> None:
     (folder / "whole").write_text("whole", encoding="utf-8")
 
 
+@pytest.mark.unit
+def test_what_a_killed_build_has_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAMBINO_CACHE", str(tmp_path))
+    (tmp_path / "thing.a1b2c3").mkdir()
+    (tmp_path / "thing.a1b2c3" / "half").write_text("")
+    (tmp_path / "thing-other.a1b2c3").mkdir()
+    cache.entry("thing", lambda folder: None)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"thing", "thing.lock", "thing-other.a1b2c3"}
+
+
 def _entry(root: str) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BAMBINO_CACHE", root)
