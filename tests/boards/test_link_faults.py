@@ -1,5 +1,6 @@
 """The whole link in Verilator: no fault of the line makes it lose, double or forge a word."""
 
+import itertools
 import json
 
 import numpy as np
@@ -146,3 +147,47 @@ def test_nobody_there_is_said_in_time(line, monkeypatch):
     monkeypatch.setattr(line, "_damaged", lambda frame: b"")
     with pytest.raises(LinkError, match="a board must answer, not nobody"):
         Host(line, PATIENCE).open()
+
+
+def conversation(host, seed):
+    """Open a session and return how many answers were wrong."""
+    sent = faults.packets(np.random.default_rng(seed), 5)
+    host.open()
+    got = host.converse(sent, len(sent), faults.SILENCE, check=faults.anything)
+    return sum(not np.array_equal(a, b) for a, b in zip(got, answers(sent), strict=True))
+
+
+def test_noise_before_the_first_frame():
+    rng = np.random.default_rng(4)
+    with faults.mirror() as model:
+        for seed in range(6):
+            model.run(faults.CLOCK / faults.DIVISOR, rng.bytes(int(rng.integers(1, 600))), 50_000)
+            line = faults.FaultyLine(model, rate=0, seed=seed)
+            assert conversation(Host(line, PATIENCE), seed) == 0
+
+
+def test_a_host_that_asks_again_too_soon_is_never_told_wrong():
+    with faults.mirror() as model:
+        line = faults.FaultyLine(model, rate=0.1, seed=1)
+        soon = Patience(seconds=0.2 * PATIENCE.seconds, tries=5000, greetings=5000)
+        host = Host(line, soon)
+        assert [conversation(host, seed) for seed in range(3)] == [0, 0, 0]
+        assert host.resent > 50
+
+
+@pytest.mark.parametrize("reads", [2, 4, 6])
+def test_a_board_that_loses_power_is_told_and_the_next_session_works(reads):
+    with faults.mirror() as first, faults.mirror() as second:
+        line = faults.FaultyLine(first, rate=0, seed=1)
+        host = Host(line, PATIENCE)
+        read, count = line.read, itertools.count()
+
+        def interrupted(seconds):
+            if next(count) == reads:
+                line._model = second
+            return read(seconds)
+
+        line.read = interrupted
+        with pytest.raises(LinkError, match="must go on answering, not fall silent"):
+            conversation(host, 2)
+        assert conversation(host, 3) == 0
