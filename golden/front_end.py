@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.mel import hann, mel_filters
+from golden.mel import SCALES, hann, mel_filters
 from golden.rules import check_vector, is_int, refuse
 
 CODES_PER_DEVIATION = 32
+
+KINDS = ("log-mel", "log-mel-centred")
 
 FRAMES = 64
 """Frames that are transformed at once where windows share none."""
@@ -25,7 +27,9 @@ class FrontEnd:
     Parameters
     ----------
     kind
-        The kind of front-end; ``"log-mel"`` is the only one so far.
+        ``"log-mel"``: whole analysis windows only, `floor` added to the power (the paper's).
+        ``"log-mel-centred"``: half a window of zeros before and behind the clip, powers below
+        `floor` raised to it (librosa's way, and so that of Microsoft's DNSMOS).
     sample_rate
         Hz.
     window
@@ -35,13 +39,13 @@ class FrontEnd:
     bands
         Number of mel bands, from 0 Hz to half the sample rate.
     mel_scale
-        ``"htk"``.
+        ``"htk"`` or ``"slaney"``, see `golden.mel`.
     log
         ``"ln"`` (natural logarithm) or ``"db"`` (10 log10).
     reference
         ``"absolute"``, or ``"max"``: levels relative to the clip's maximum.
     floor
-        Added to the mel power before the logarithm.
+        Added to the mel power before the logarithm, or its least value, as `kind` says.
     clip_seconds
         Length of the window that one prediction sees, seconds.
     clip_hop_seconds
@@ -67,8 +71,8 @@ class FrontEnd:
     def __post_init__(self) -> None:
         broken: list[str] = []
         for name, known in (
-            ("kind", ("log-mel",)),
-            ("mel_scale", ("htk",)),
+            ("kind", KINDS),
+            ("mel_scale", SCALES),
             ("log", ("ln", "db")),
             ("reference", ("absolute", "max")),
         ):
@@ -105,8 +109,19 @@ class FrontEnd:
     @property
     def shared_frames(self) -> int:
         """Frames from window to window where successive windows share theirs, else 0."""
-        whole = self.clip_hop_samples % self.hop == 0 and self.reference == "absolute"
-        return self.clip_hop_samples // self.hop if whole else 0
+        alike = self.reference == "absolute" and not self.centred
+        whole = self.clip_hop_samples % self.hop == 0
+        return self.clip_hop_samples // self.hop if alike and whole else 0
+
+    @property
+    def centred(self) -> bool:
+        """Whether frames are centred and `floor` is the least power."""
+        return self.kind == "log-mel-centred"
+
+    @property
+    def margin(self) -> int:
+        """Zeros before a clip, and behind it, samples."""
+        return self.window // 2 if self.centred else 0
 
     @property
     def block_frames(self) -> int:
@@ -115,16 +130,16 @@ class FrontEnd:
 
     @property
     def frames(self) -> int:
-        """Frames of one window (no centring: only whole analysis windows)."""
-        return (self.clip_samples - self.window) // self.hop + 1
+        """Frames of one window."""
+        return (self.clip_samples + 2 * self.margin - self.window) // self.hop + 1
 
 
 def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
     """Log-mel power spectrogram of `samples`.
 
-    Frames of `window` samples every `hop`, not centred and not padded, weighted by a periodic
-    Hann window (as librosa and torchaudio take it); squared magnitude of the Fourier transform;
-    `mel_filters`; logarithm of (mel + floor).
+    Frames of `window` samples every `hop`, the clip padded by `FrontEnd.margin`, weighted by a
+    periodic Hann window (as librosa and torchaudio take it); squared magnitude of the Fourier
+    transform; `mel_filters`; logarithm of mel + floor or, as the kind says, of the greater one.
 
     As many frames are done at once as windows are apart, the last ones filled up with zeros: so a
     frame gives the same numbers in every window that it falls into, whatever order of additions
@@ -148,6 +163,8 @@ def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.flo
         )
     n, size = front_end.window, front_end.block_frames
     room = np.empty((size, n))
+    if front_end.margin:
+        samples = np.pad(samples, front_end.margin)
     frames = np.lib.stride_tricks.sliding_window_view(samples, n)[:: front_end.hop]
     mel = np.concatenate(
         [mel_block(frames[at : at + size], front_end, room) for at in range(0, len(frames), size)],
@@ -188,13 +205,15 @@ def mel_block(
     room[:position] = room[last:] = 0
     spectrum = np.fft.rfft(room, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).T
-    mel: NDArray[np.float64] = mel_filters(front_end.sample_rate, n, front_end.bands) @ power
+    filters = mel_filters(front_end.sample_rate, n, front_end.bands, front_end.mel_scale)
+    mel: NDArray[np.float64] = filters @ power
     return mel[:, position:last]
 
 
 def logarithm(mel: NDArray[np.float64], front_end: FrontEnd) -> NDArray[np.float64]:
-    """Logarithm of (mel + floor), in the front-end's unit."""
-    raised = np.ascontiguousarray(mel) + front_end.floor
+    """Logarithm of mel + floor, or of the greater one, in the front-end's unit."""
+    mel = np.ascontiguousarray(mel)
+    raised = np.maximum(mel, front_end.floor) if front_end.centred else mel + front_end.floor
     return np.log(raised) if front_end.log == "ln" else 10.0 * np.log10(raised)
 
 

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "golden": {
         "golden",
         "torch", "numpy", "soundfile", "soxr", "rich", "pesq", "speechmos", "onnxruntime",
+        "onnx",
     },
     "hw": {
         "hw",
@@ -35,6 +36,7 @@ LIGHT = (
     "cache",
     "clip",
     "corners",
+    "dnsmos",
     "experiment.claims",
     "experiment.fields",
     "experiment.memory",

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from golden.dnsmos import FRONT_END as DNSMOS
 from golden.front_end import codes, log_mel, standardised, window_codes
 from golden.mel import mel_filters
 
@@ -26,6 +27,37 @@ def test_filters_are_librosas() -> None:
     np.testing.assert_allclose(mel_filters(16000, 640, 120), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize(("rate", "window", "bands"), [(16000, 321, 120), (8000, 256, 40)])
+def test_slaneys_filters_are_librosas(rate: int, window: int, bands: int) -> None:
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, dtype=np.float64)
+    np.testing.assert_allclose(mel_filters(rate, window, bands, "slaney"), expected, atol=1e-9)
+
+
+def test_slaneys_scale_below_its_knee_is_linear() -> None:
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.filters.mel(sr=1600, n_fft=64, n_mels=5, dtype=np.float64)
+    np.testing.assert_allclose(mel_filters(1600, 64, 5, "slaney"), expected, atol=1e-9)
+
+
+def test_centred_frames_are_librosas() -> None:
+    librosa = pytest.importorskip("librosa")
+    samples = noise(16000) * np.float32(1e-3)
+    front_end = replace(FRONT_END, kind="log-mel-centred", floor=1e-5)
+    mel = librosa.feature.melspectrogram(
+        y=samples.astype(np.float64), sr=16000, n_fft=640, hop_length=320, n_mels=120, htk=True,
+        norm=None,
+    )
+    expected = np.log(np.maximum(mel, 1e-5))
+    assert 0.01 < (mel < 1e-5).mean() < 0.99
+    np.testing.assert_allclose(log_mel(samples, front_end), expected, atol=2e-4)
+
+
+def test_a_centred_window_of_nine_seconds_is_900_frames() -> None:
+    assert DNSMOS.frames == 900
+    assert codes(noise(DNSMOS.clip_samples), DNSMOS).shape == (1, 120, 900)
+
+
 def test_log_mel_is_librosas() -> None:
     librosa = pytest.importorskip("librosa")
     mel = librosa.feature.melspectrogram(
@@ -43,7 +75,7 @@ def test_five_seconds_are_249_frames() -> None:
 @pytest.mark.parametrize(
     "changes",
     [{}, {"clip_hop_seconds": 0.5}, {"clip_hop_seconds": 7.0}, {"clip_hop_seconds": 0.33},
-     {"reference": "max"}, {"hop": 160}],
+     {"reference": "max"}, {"hop": 160}, {"kind": "log-mel-centred"}],
 )
 def test_a_window_has_the_same_codes_alone_and_among_others(changes: dict[str, object]) -> None:
     front_end = replace(FRONT_END, **changes)
@@ -64,6 +96,7 @@ def test_frames_are_shared_where_windows_start_on_them() -> None:
     assert replace(FRONT_END, hop=160).shared_frames == 100
     assert replace(FRONT_END, hop=333).shared_frames == 0
     assert replace(FRONT_END, reference="max").shared_frames == 0
+    assert replace(FRONT_END, kind="log-mel-centred").shared_frames == 0
 
 
 def test_silence_is_the_floor() -> None:
