@@ -39,7 +39,8 @@ def load_best(path: Path) -> tuple[nn.Sequential, FrontEnd]:
         raise FileNotFoundError(f"{path}: the checkpoint must be an existing file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        network = paper_network(state["variant"], state["beta"])
+        outputs = len(state["weights"]["dense3.bias"])
+        network = paper_network(state["variant"], state["beta"], outputs=outputs)
         network.load_state_dict(state["weights"])
         offset, step = (state["front_end"][name].numpy() for name in ("offset", "step"))
         front_end = FrontEnd(bands=len(offset), offset=offset, step=step)
@@ -51,8 +52,15 @@ def load_best(path: Path) -> tuple[nn.Sequential, FrontEnd]:
 
 @torch.no_grad()
 def predict(network: nn.Sequential, codes: Tensor, batch: int = 32) -> NDArray[np.float64]:
-    """Predictions ``[clip]`` for `codes` ``[clip, 1, band, frame]``, in evaluation mode."""
+    """Predictions for `codes` ``[clip, 1, band, frame]``, in evaluation mode.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        ``[clip]`` of a network with one output, else ``[clip, output]``.
+    """
     network.eval()
     device = next(network.parameters()).device
-    parts = [network(part.to(device)).flatten().cpu() for part in torch.split(codes, batch)]
-    return torch.cat(parts).numpy().astype(np.float64)
+    parts = [network(part.to(device)).cpu() for part in torch.split(codes, batch)]
+    found: NDArray[np.float64] = torch.cat(parts).numpy().astype(np.float64)
+    return found[:, 0] if found.shape[1] == 1 else found

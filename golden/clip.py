@@ -83,7 +83,8 @@ class ClipScore:
     def as_dict(self) -> dict[str, object]:
         """Give what `bambino score --json` prints of it."""
         windows = [
-            {"start": one.start, "raw": one.raw, "cycles": one.cycles} for one in self.windows
+            {"start": one.start, "raw": one.raw, "scores": one.scores, "cycles": one.cycles}
+            for one in self.windows
         ]
         return {"scores": self.scores, "windows": windows, "cycles": self.cycles}
 

@@ -20,14 +20,16 @@ from golden.quantise import (
 )
 
 CHANNELS = (1, 32, 32, 32, 64)
-DENSE = (64, 64, 64, 1)
+DENSE = (64, 64, 64)
 CONVS = ("conv1", "conv2", "conv3", "conv4")
 POOLS = ("pool1", "pool2", "pool3", "pool4")
 
 Variant = Literal["bam8", "float"]
 
 
-def paper_network(variant: Variant = "bam8", beta: float = 1.0) -> nn.Sequential:
+def paper_network(
+    variant: Variant = "bam8", beta: float = 1.0, *, outputs: int = 1,
+) -> nn.Sequential:
     """Build the paper's network, untrained, on codes ``[batch, 1, band, frame]``.
 
     Layers are named conv1 to conv4 and dense1 to dense3 in both variants, so that one takes the
@@ -41,7 +43,12 @@ def paper_network(variant: Variant = "bam8", beta: float = 1.0) -> nn.Sequential
         the baseline.
     beta
         Steepness of the surrogate derivative (``"bam8"`` only).
+    outputs
+        Scores that the last layer gives, at least 1; `golden.heads` says what they are. Each has
+        its own scale in the network file.
     """
+    if outputs < 1:
+        raise ValueError(f"outputs must be at least 1, not {outputs!r}")
     if variant not in ("bam8", "float"):
         raise ValueError(f"variant must be one of bam8, float, not {variant!r}")
     binary = variant == "bam8"
@@ -65,13 +72,14 @@ def paper_network(variant: Variant = "bam8", beta: float = 1.0) -> nn.Sequential
         layers[f"pool{i + 1}"] = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
         layers[f"fire{i + 1}"] = Step(beta) if binary else nn.ReLU()
     layers["flatten"] = nn.Flatten()
+    widths = (*DENSE, outputs)
     for i in range(3):
         name, hidden = f"dense{i + 1}", i < 2
         if binary:
             scale: Literal["unit", "free"] = "unit" if hidden else "free"
-            layers[name] = QuantLinear(DENSE[i], DENSE[i + 1], scale=scale)
+            layers[name] = QuantLinear(widths[i], widths[i + 1], scale=scale)
         else:
-            layers[name] = nn.Linear(DENSE[i], DENSE[i + 1])
+            layers[name] = nn.Linear(widths[i], widths[i + 1])
         if hidden:
             layers[f"relu{i + 1}"] = QuantReLU() if binary else nn.ReLU()
     return nn.Sequential(layers)
@@ -91,7 +99,7 @@ def prepare(network: nn.Sequential, codes: Tensor, targets: Tensor) -> None:
       it is, the farther one step of the optimiser throws it.
     - Each `QuantReLU` takes its step from the batch, and the layer behind it learns that step.
 
-    In all networks the last layer starts at the mean of `targets` and a third of their spread.
+    In all networks every output starts at the mean of its `targets` and a third of their spread.
 
     Parameters
     ----------
@@ -100,9 +108,21 @@ def prepare(network: nn.Sequential, codes: Tensor, targets: Tensor) -> None:
     codes
         ``[batch, 1, band, frame]``.
     targets
-        Labels, ``[batch]``.
+        Labels, ``[batch]``, or ``[batch, output]`` for several outputs; NaN where one is missing.
+
+    Raises
+    ------
+    ValueError
+        There are targets for another number of outputs, or fewer than two for one of them.
     """
     network.train()
+    targets = targets.reshape(len(targets), -1)
+    known = [column[~column.isnan()] for column in targets.unbind(1)]
+    output = network.get_submodule("dense3")
+    assert isinstance(output, nn.Linear)
+    if output.out_features != len(known) or min(map(len, known)) < 2:
+        rule = f"targets must have {output.out_features} columns with two labels or more"
+        raise ValueError(f"{rule}, not {[len(column) for column in known]} labels")
     x, last, step = codes, None, None
     for name, layer in network.named_children():
         if isinstance(layer, QuantLinear):
@@ -123,7 +143,7 @@ def prepare(network: nn.Sequential, codes: Tensor, targets: Tensor) -> None:
             last.weight.div_(deviation[:, None, None, None])
             last.bias.sub_(mean).div_(deviation)
             x = (x - mean[:, None, None]) / deviation[:, None, None]
-    output = network.get_submodule("dense3")
-    assert isinstance(output, nn.Linear)
-    output.weight.mul_(targets.std() / 3 / x.std().clamp_min(1e-3))
-    output.bias.add_(targets.mean() - network(codes).mean())
+    spread = torch.stack([column.std() for column in known]).to(x.device)
+    output.weight.mul_((spread / 3 / x.std(dim=0).clamp_min(1e-3))[:, None])
+    middle = torch.stack([column.mean() for column in known]).to(x.device)
+    output.bias.add_(middle - network(codes).mean(dim=0))

@@ -41,7 +41,8 @@ def test_help_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
     )
     assert done.stdout.splitlines()[-1] == "set()"
-    for verb in ("score", "verify", "estimate", "generate", "vectors", "train", "evaluate"):
+    verbs = ("score", "verify", "estimate", "generate", "vectors", "train", "evaluate")
+    for verb in verbs:
         assert verb in done.stdout
 
 
@@ -50,9 +51,9 @@ def test_score(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(found) == ["scores", "windows", "cycles", "engine", "preset", "seconds"]
     assert list(found["scores"]) == ["score", "noise"]
     (window,) = found["windows"]
-    assert list(window) == ["start", "raw", "cycles"]
+    assert list(window) == ["start", "raw", "scores", "cycles"]
     raw = np.array(window["raw"], np.int32)
-    assert tiny_network().scores(raw) == pytest.approx(found["scores"])
+    assert tiny_network().scores(raw) == window["scores"] == pytest.approx(found["scores"])
     assert (found["engine"], found["preset"], found["cycles"]) == ("adds", "tiny", None)
 
 

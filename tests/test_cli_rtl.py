@@ -7,11 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from numpy.typing import NDArray
 
 import bambino
+from golden import heads, netfile
 from golden.clip import SHIPPED
+from golden.export import export
 from golden.network import Network
+from golden.quantise import (
+    GlobalMaxPool2d,
+    InputCodes,
+    QuantConv2d,
+    QuantLinear,
+    QuantReLU,
+    Step,
+)
+from golden.random_networks import tiny_network
 from golden.torch_engine import TorchEngine
 from golden.trace import Trace
 from sim.toolchain import toolchain
@@ -40,6 +52,39 @@ def test_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["cycles"] == found["estimated_cycles"]
     assert [layer["mismatches"] for layer in found["layers"]] == [0] * 7
     assert found["layers"][0] == {"name": "conv1", "elements": 2 * 4 * 8 * 10, "mismatches": 0}
+
+
+def test_two_outputs_go_all_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    torch.manual_seed(3)
+    front_end = tiny_network().front_end
+    module = torch.nn.Sequential(
+        InputCodes(), QuantConv2d(1, 6, 3, padding=1, input_step=2**-5, input_zero=128), Step(),
+        GlobalMaxPool2d(), torch.nn.Flatten(), QuantLinear(6, 5, scale="unit"),
+        QuantReLU(step=2**-6), QuantLinear(5, 2, input_step=2**-6),
+    ).eval()
+    network = export(
+        module, np.zeros((1, 16, 20), np.uint8), names=heads.LABELS, front_end=front_end,
+    )
+    path, clip = tmp_path / "two.npz", tmp_path / "long.wav"
+    netfile.save(network, path)
+    soundfile.write(clip, np.random.default_rng(4).normal(0, 0.1, 16000 * 6), 16000)
+    options = [str(clip), "--network", str(path), "--preset", "tiny"]
+    assert bambino.main(["verify", *options, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["identical"] is True
+    found = {}
+    for engine in ("torch", "adds", "rtl"):
+        assert bambino.main(["score", *options, "--engine", engine, "--json"]) == 0
+        found[engine] = json.loads(capsys.readouterr().out)
+        assert list(found[engine]["scores"]) == ["pesq", "dnsmos"]
+        assert [len(window["raw"]) for window in found[engine]["windows"]] == [2, 2]
+    assert found["rtl"]["scores"] == found["torch"]["scores"] == found["adds"]["scores"]
+    assert len(set(found["rtl"]["scores"].values())) == 2
+    assert bambino.main(["score", *options, "--engine", "rtl"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"{score:.4f}" in said for score in found["rtl"]["scores"].values())
+    assert all(name in said for name in ("pesq", "dnsmos"))
 
 
 def test_verify_tells_the_first_difference(
