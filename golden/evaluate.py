@@ -1,4 +1,4 @@
-"""How well a network predicts PESQ on a test list, and how far the integers are from the floats."""
+"""How well a network predicts a label on a test list, and how far integers are from the floats."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from golden import audio, cache, heads, mixing, teacher
 from golden import front_end as ears
-from golden import mixing
 from golden.checkpoint import load_best
 from golden.figures import Floats, correlation, interval, ranks
 from golden.front_end import FrontEnd
@@ -39,7 +39,7 @@ class Evaluation:
     srcc
         Spearman's rank correlation.
     mse
-        Mean squared error, PESQ squared.
+        Mean squared error, the label's unit squared.
     layers
         Per layer, in how many outputs the integers differ from the float network they were
         exported from, over the first `FLOAT_CLIPS` mixes; empty where that was not given.
@@ -80,11 +80,26 @@ def measure(
 
 
 def _codes(data: Path, one: TestMix, front_end: FrontEnd, bits: int = 8) -> NDArray[np.uint8]:
-    return ears.codes(mixing.mix(data, one.recipe)[1], front_end, bits)
+    (_, samples), *_ = audio.cut([mixing.mix(data, one.recipe)[1]], front_end)
+    return ears.codes(samples[: front_end.clip_samples], front_end, bits)
 
 
-def _labels(mixes: Sequence[TestMix]) -> Floats:
-    return np.array([one.pesq for one in mixes])
+def _labels(mixes: Sequence[TestMix], data: Path, label: str, processes: int) -> Floats:
+    if label == heads.PESQ:
+        return np.array([one.pesq for one in mixes])
+    clips = (mixing.mix(data, one.recipe)[1] for one in mixes)
+    kept = cache.folder() / "teacher"
+    return teacher.labels(clips, cache=kept, processes=processes).astype(np.float64)
+
+
+def _output(names: Sequence[str], label: str) -> int:
+    """Which output predicts `label`: the one of that name, or one that has none of a label."""
+    heads.check([label])
+    if label in names:
+        return names.index(label)
+    if len(names) == 1 and names[0] not in heads.LABELS:
+        return 0
+    raise ValueError(f"the network must have an output {label}, not only {', '.join(names)}")
 
 
 def evaluate(
@@ -92,44 +107,53 @@ def evaluate(
     mixes: Sequence[TestMix],
     data: Path,
     *,
+    label: str = heads.PESQ,
     checkpoint: Path | None = None,
     ticker: Ticker = iter,
+    processes: int = 1,
 ) -> Evaluation:
     """Evaluate the integers of `network` on `mixes` of the recordings in `data`.
 
     Parameters
     ----------
     network
-        An integer network with a front-end and one output.
+        An integer network with a front-end and an output called like the label, or one only.
     mixes
         Of `golden.testlist.read`.
     data
         Folder of the recordings that the list names.
+    label
+        One of `golden.heads.LABELS`: PESQ stands in the list, DNSMOS P.808 is asked (once, the
+        answers are kept in the cache).
     checkpoint
         `best.pt` that the network was exported from: its float forward is compared with the
         integers bit by bit.
     ticker
         Wraps the mixes, to show progress (``rich.progress.track``).
+    processes
+        How many ask DNSMOS P.808 at a time.
 
     Raises
     ------
     FileNotFoundError
         A recording of the list is missing.
     ValueError
-        The network does not hear or has several outputs, or the checkpoint is none.
+        The network does not hear or predicts another label, a package for the label is missing,
+        or the checkpoint is none.
     """
     front_end = network.front_end
     if front_end is None:
         raise ValueError("the network must have a front-end to be evaluated on audio, not none")
-    if len(network.raw.names) != 1:
-        raise ValueError(f"the network must have one output, not {len(network.raw.names)}")
+    output = _output(network.raw.names, label)
+    targets = _labels(mixes, data, label, processes)
     module = None if checkpoint is None else load_best(checkpoint)[0]
     engine = TorchEngine()
     predictions: list[float] = []
     mismatches: dict[str, list[int]] = {}
     for one in ticker(mixes):
         codes = _codes(data, one, front_end, network.input_bits)
-        predictions.extend(network.scores(engine.predict(network, codes).raw).values())
+        scores = network.scores(engine.predict(network, codes).raw)
+        predictions.append(list(scores.values())[output])
         if module is not None and len(predictions) <= FLOAT_CLIPS:
             from golden.export import compare_float
 
@@ -141,17 +165,20 @@ def evaluate(
         LayerAgreement(name=name, elements=seen[0], mismatches=seen[1])
         for name, seen in mismatches.items()
     ]
-    return measure(_labels(mixes), np.array(predictions), layers)
+    return measure(targets, np.array(predictions), layers)
 
 
 @torch.no_grad()
 def evaluate_checkpoint(
     checkpoint: Path, mixes: Sequence[TestMix], data: Path, *, ticker: Ticker = iter,
 ) -> Evaluation:
-    """Evaluate a `best.pt` as floats, such as the ReLU baseline; see `evaluate`."""
+    """Evaluate a `best.pt` with one output, PESQ, as floats: the ReLU baseline; see `evaluate`."""
     module, front_end = load_best(checkpoint)
+    outputs = len(module.get_submodule("dense3").get_parameter("bias"))
+    if outputs != 1:
+        raise ValueError(f"{checkpoint}: the checkpoint must have one output, not {outputs}")
     predictions = [
         float(module(torch.from_numpy(_codes(data, one, front_end))[None]))
         for one in ticker(mixes)
     ]
-    return measure(_labels(mixes), np.array(predictions))
+    return measure(_labels(mixes, data, heads.PESQ, 1), np.array(predictions))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden import audio, clip, front_end, netfile
+from golden import audio, clip, dnsmos, front_end, netfile, teacher
 from golden.adds.engine import AddsEngine
 
 TURNS = 40
@@ -128,16 +128,9 @@ def _dnsmos(samples: NDArray[np.float32]) -> Call | None:
     """DNSMOS P.808 on its own window of 9.01 s, front-end not counted, or None."""
     if any(importlib.util.find_spec(name) is None for name in ("speechmos", "onnxruntime")):
         return None
-    import onnxruntime
-    from speechmos import dnsmos
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = Path(dnsmos.__file__).parent / "dnsmos_models" / "model_v8.onnx"
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    window = np.resize(samples, round(DNSMOS_SECONDS * audio.SAMPLE_RATE))
-    mel = dnsmos.DNSMOS.audio_melspec(None, audio=window[:-160])
-    features = {session.get_inputs()[0].name: mel.astype(np.float32)[None]}
+    session = teacher.session()
+    window = np.resize(samples, dnsmos.FRONT_END.clip_samples)
+    features = {session.get_inputs()[0].name: dnsmos.features(window)[None]}
     return lambda: session.run(None, features)
 
 

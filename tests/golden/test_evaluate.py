@@ -1,0 +1,47 @@
+"""Which output is held against which label, on a list of mixes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden import teacher, testlist
+from golden.evaluate import evaluate
+from golden.random_networks import tiny_network
+
+
+@pytest.fixture
+def mixes(recordings_folder: Path, tmp_path: Path) -> tuple[testlist.TestMix, ...]:
+    path = tmp_path / "list.csv"
+    testlist.make(recordings_folder, path, 3, lambda clean, noisy: float(noisy.std()))
+    return testlist.read(path)
+
+
+def test_each_label_takes_its_own_output(
+    mixes: tuple[testlist.TestMix, ...], recordings_folder: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def labels(clips: object, **_: object) -> np.ndarray:
+        assert [clip.shape for clip in clips] == [(80000,)] * 3  # type: ignore[attr-defined]
+        return np.array([1.5, 2.5, 4.0], np.float32)
+
+    monkeypatch.setattr(teacher, "labels", labels)
+    network = tiny_network()
+    *layers, last = network.layers
+    # One unit of each output is one of its label, the second far away.
+    end = replace(network.raw, scale=np.ones(2), offset=np.array([0, 1e7]))
+
+    def named(*names: str) -> object:
+        return replace(network, layers=(*layers, replace(last, end=replace(end, names=names))))
+
+    found = {
+        (names, label): evaluate(named(*names), mixes, recordings_folder, label=label)
+        for names in (("dnsmos", "pesq"), ("pesq", "dnsmos"))
+        for label in ("pesq", "dnsmos")
+    }
+    for (names, label), one in found.items():
+        assert (one.mse > 1e12) == (names.index(label) == 1)
+    with pytest.raises(ValueError, match="must have an output dnsmos, not only score, noise"):
+        evaluate(network, mixes, recordings_folder, label="dnsmos")
+    with pytest.raises(ValueError, match="outputs must be some of pesq, dnsmos"):
+        evaluate(network, mixes, recordings_folder, label="mos")
