@@ -23,6 +23,7 @@ from boards.console import (
     print_json,
 )
 from boards.scores import cores, score
+from boards.sister_verb import SISTER_OPTIONS, sister
 from boards.verbs import bench, compare, estimate, experiment_page, presets
 from boards.verifying import verify
 
@@ -78,6 +79,10 @@ PORT_HELP = "of the board: a serial port, or sim: and a board's name for a virtu
 BOARD_HELP = "which board must be there, with this version's bitstream; without it any is taken"
 BAUD_HELP = "bits a second, if not the board's"
 BUILD_OUT_HELP = "folder of the bitstream, default: build/boards/BOARD"
+LABEL_HELP = (
+    "what is to be predicted: pesq, as the list says, or dnsmos, for which DNSMOS P.808 is asked"
+    " (needs the extra teacher); default: %(default)s"
+)
 CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
 RESULTS_HELP = "folder of test.json and runs/, default: %(default)s"
 PAGE_OUT_HELP = "gets experiment.md, and pictures and figures in experiment, default: %(default)s"
@@ -136,7 +141,7 @@ def train(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Measure how well a network predicts PESQ on the test list."""
+    """Measure how well a network predicts PESQ, or DNSMOS P.808, on the test list."""
     from rich.console import Console
     from rich.progress import track
 
@@ -148,12 +153,15 @@ def evaluate(args: argparse.Namespace) -> int:
     ticker = partial(track, description="evaluating", console=Console(stderr=True))
     mixes = testlist.read(testlist.PATH if args.list is None else args.list)
     if args.float:
-        if args.checkpoint is None:
-            raise ValueError("--float must come with --checkpoint")
+        if args.checkpoint is None or args.label != "pesq":
+            raise ValueError("--float must come with --checkpoint, and without another --label")
         result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
     else:
         network = chosen_network(args)
-        result = measure(network, mixes, args.data, checkpoint=args.checkpoint, ticker=ticker)
+        result = measure(
+            network, mixes, args.data, label=args.label, checkpoint=args.checkpoint, ticker=ticker,
+            processes=cores(),
+        )
     if args.json:
         print_json(result.as_dict())
     else:
@@ -219,6 +227,7 @@ def parser() -> Parser:
     sub = add(evaluate, network, data)
     sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
     sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
+    sub.add_argument("--label", choices=("pesq", "dnsmos"), default="pesq", help=LABEL_HELP)
     sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
     sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
     sub.set_defaults(preset="medium", lanes=None, columns=None, cell=None)
@@ -228,6 +237,11 @@ def parser() -> Parser:
         help=RESULTS_HELP,
     )
     sub.add_argument("--out", type=Path, metavar="DIR", default=Path("docs"), help=PAGE_OUT_HELP)
+    sub = add(sister, data)
+    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "sister", help=OUT_HELP)
+    for name, (kind, text) in SISTER_OPTIONS.items():
+        sub.add_argument(f"--{name}", type=kind, help=text)
     sub = add(compare, data)
     size = sub.add_mutually_exclusive_group()
     for name, text in MATRICES.items():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
     from boards.resources import Figure, Resources
     from golden.evaluate import Evaluation
     from hw.endless import EndlessEstimate
+    from golden.sister import Sister
     from hw.estimate import Estimate
     from sim.verify import Compared, Verified
 
@@ -197,6 +198,14 @@ def evaluation(result: "Evaluation") -> None:
         for layer in result.layers
     ]
     table("evaluation", ["", ""], rows)
+
+
+def sister(found: "Sister") -> None:
+    """Print where each layer comes from, and how much of the original is left."""
+    table("imported", ["layer", "node"], found.origins.items())
+    rows = [[name, f"{pcc:.4f}"] for name, pcc in found.valid.items()]
+    table("PCC with the original, validation mixes", ["network", "PCC"], rows)
+    print(found.path)
 
 
 def presets(known: dict[str, Config]) -> None:

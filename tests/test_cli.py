@@ -41,7 +41,7 @@ def test_help_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
     )
     assert done.stdout.splitlines()[-1] == "set()"
-    verbs = ("score", "verify", "estimate", "generate", "vectors", "train", "evaluate")
+    verbs = ("score", "verify", "estimate", "generate", "vectors", "train", "evaluate", "sister")
     for verb in verbs:
         assert verb in done.stdout
 
