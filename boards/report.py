@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # what loads torch or cocotb is not needed to print a table
     from boards.link.describe import Description
     from boards.resources import Figure, Resources
     from golden.evaluate import Evaluation
-    from hw.endless import EndlessEstimate
     from golden.sister import Sister
+    from hw.endless import EndlessEstimate
     from hw.estimate import Estimate
     from sim.verify import Compared, Verified
 

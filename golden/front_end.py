@@ -163,8 +163,7 @@ def log_mel(samples: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.flo
         )
     n, size = front_end.window, front_end.block_frames
     room = np.empty((size, n))
-    if front_end.margin:
-        samples = np.pad(samples, front_end.margin)
+    samples = np.pad(samples, front_end.margin) if front_end.margin else samples
     frames = np.lib.stride_tricks.sliding_window_view(samples, n)[:: front_end.hop]
     mel = np.concatenate(
         [mel_block(frames[at : at + size], front_end, room) for at in range(0, len(frames), size)],

@@ -15,14 +15,15 @@ class Listener:
     Parameters
     ----------
     front_end
-        How to hear; its levels must be absolute, for a stream has no maximum.
+        How to hear; its levels must be absolute, for a stream has no maximum, and its frames not
+        centred, for it has no end.
     bits
         Bits of a code, 1 to 8.
 
     Raises
     ------
     ValueError
-        Its levels are relative to a clip's maximum.
+        Its levels are relative to a clip's maximum, or its frames centred.
     """
 
     def __init__(self, front_end: FrontEnd, bits: int = 8) -> None:
@@ -30,6 +31,11 @@ class Listener:
             raise ValueError(
                 f"the front-end's reference must be absolute to hear endless audio, not"
                 f" {front_end.reference}",
+            )
+        if front_end.centred:
+            raise ValueError(
+                "the front-end's kind must be log-mel to hear endless audio, which has no end to"
+                f" pad, not {front_end.kind}",
             )
         self._front_end = front_end
         self._bits = bits

@@ -54,3 +54,8 @@ def test_codes_of_fewer_bits() -> None:
 def test_levels_relative_to_a_maximum_are_refused() -> None:
     with pytest.raises(ValueError, match="reference must be absolute to hear endless audio"):
         Listener(replace(PAPER, reference="max"))
+
+
+def test_centred_frames_are_refused() -> None:
+    with pytest.raises(ValueError, match="kind must be log-mel to hear endless audio"):
+        Listener(replace(PAPER, kind="log-mel-centred"))
