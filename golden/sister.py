@@ -76,7 +76,7 @@ class SisterOptions:
     mixes: int = 4000
     epochs: int = 3
     batch: int = 16
-    rate: float = 1e-3
+    rate: float = 1e-4
     beta: float = 1.0
     seed: int = 1
     threads: int = 1
