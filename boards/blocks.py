@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from math import ceil
 
 from boards.compare.job import Target
+from hw.array import line_delay
 from hw.block_memory import slice_bits
 from hw.config import Config
+from hw.end_steps import ENDS
+from hw.tokens import sum_token
 
 MUX_COST = 0.5
 """What yosys reckons for each bit of a multiplexer behind a memory, or of a decoder before it."""
@@ -88,14 +91,26 @@ def memories(config: Config) -> tuple[Memory, ...]:
             "maps", config.map_words // config.row_words, config.row_bits,
             chunks=config.row_chunks,
         ),
-        Memory(
-            name="partial_sums", words=config.partial_sums, width=config.acc_bits,
-            copies=config.columns,
-        ),
-        Memory(name="program", words=config.program_words, width=32),
     ]
+    shared = config.columns if config.compact else 1  # that share one memory of partial sums
+    found.append(
+        Memory(
+            name="partial_sums", words=config.partial_sums, width=shared * config.acc_bits,
+            copies=config.columns // shared,
+        ),
+    )
+    if config.compact:
+        width = int(sum_token(config).size) + int(ENDS.size)
+        found.append(
+            Memory(name="delays", words=line_delay(config), width=width, always_blocks=True),
+        )
+    if not (config.compact and config.single_port):
+        found.append(Memory(name="program", words=config.program_words, width=32))
     if not config.single_port:
-        found += _pieces("weights", config.weight_rows, 8, copies=config.columns)
+        found += (
+            [weights(config)] if config.compact
+            else _pieces("weights", config.weight_rows, 8, copies=config.columns)
+        )
     cell = config.cell_class
     if getattr(cell, "ram", "") == "block":
         found.append(
@@ -120,11 +135,26 @@ def _pieces(
     return tuple(each for each, wanted in ((found, whole), (rest, left)) if wanted)
 
 
+def weights(config: Config) -> Memory:
+    """Return the memories of the weights."""
+    shared = config.columns if config.compact else 1
+    return Memory(
+        name="weights", words=config.weight_rows, width=8 * shared,
+        copies=config.columns // shared,
+    )
+
+
 def single_port_rams(config: Config) -> int:
-    """Count the single-port RAMs, which hold the weights or nothing."""
+    """Count the single-port RAMs: they hold the weights, in a compact machine the program, too."""
     if not config.single_port:
         return 0
-    return ceil(config.weight_rows / SINGLE_PORT_WORDS) * config.columns
+    held = [weights(config)]
+    if config.compact:
+        held.append(Memory(name="program", words=config.program_words, width=32))
+    return sum(
+        ceil(each.words / SINGLE_PORT_WORDS) * ceil(each.width / SINGLE_PORT_BITS) * each.copies
+        for each in held
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

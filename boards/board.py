@@ -45,6 +45,9 @@ class Board:
         What it holds: ``"shipped"``, or ``"tiny"`` for the untrained network of that preset.
     loader
         Arguments with which openFPGALoader programs it.
+    measured
+        Logic cells and registers of a bitstream, the link included, for a machine of parts that
+        `boards.resources` does not know.
     note
         What people need to know of it.
     """
@@ -61,6 +64,7 @@ class Board:
     wires: str | tuple[str, int, str, str] = "uart"
     network: str = "shipped"
     loader: tuple[str, ...] = ()
+    measured: tuple[int, int] | None = None
     note: str = ""
 
     def __post_init__(self) -> None:

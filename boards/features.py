@@ -48,9 +48,17 @@ def _registers(config: Config) -> int:
         + config.acc_bits * (5 if _pools(config) else 3 if config.act_bits == 1 else 4)
         + sum(config.sum_widths)
     )
+    if config.compact:  # one copy of what goes along with a sum; the rest waits in memories
+        column = 8 * config.parameter_rows + sum(config.sum_widths)
+        column += config.acc_bits * (4 if _pools(config) else 2 if config.act_bits == 1 else 3)
     span = config.cell_class.lanes
     skew = sum(lane // span for lane in range(config.lanes))
     deskew = config.columns * (config.columns - 1) // 2
+    if config.compact:
+        return (
+            column * config.columns + config.act_bits * skew + 2 * _taps(config)
+            + load + 2 * total
+        )
     return (
         moved * (config.columns - 1)
         + column * config.columns
@@ -67,14 +75,14 @@ def _logic(config: Config, target: Target) -> int:
     end = 3 if config.act_bits > 1 else 4 if _pools(config) else 1 + (target == "ice40")
     shared = config.single_port * (config.weight_rows - 1).bit_length()  # the port's address
     column = (
-        shared
+        shared * (not config.compact)
         + sum(config.sum_widths)
         + _doubled(config, target)
         + config.acc_bits * (1 + shifted + end)
     )
     ranges = sum(muxed_bits(memory, target) for memory in memories(config))
     rows = (config.row_words - 1) * config.word_bits
-    return column * config.columns + ranges + rows + _taps(config)
+    return column * config.columns + ranges + rows + _taps(config) + shared * config.compact
 
 
 def _taps(config: Config) -> int:

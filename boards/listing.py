@@ -35,7 +35,8 @@ class Entry:
     part, device
         Its chip: the name in full, the resources.
     used, available
-        Resources, predicted, the link included, and those of the chip.
+        Resources, predicted or, of parts that were never fitted, measured; the link included; and
+        those of the chip.
     network
         Which network it is for.
     shipped
@@ -123,6 +124,8 @@ def _entry(board: Board) -> Entry:
         for name, figure in figures.items()
         if figure is not None
     }
+    if board.measured is not None:
+        used |= dict(zip(("lut", "ff"), board.measured, strict=True))
     device = known.device
     rooms = {"lut": device.lut, "ff": device.lut, "bram": device.bram, "spram": device.spram}
     return Entry(

@@ -2,17 +2,23 @@
 
 import zlib
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arbiter import Arbiter
-from hw.array import Array, token_delay
+from hw.array import Array, line_delay, token_delay
 from hw.code_memory import CodeMemory
 from hw.column import end_delay
 from hw.commander import Commander
+from hw.compact_array import CompactArray
+from hw.compact_fetch import CompactFetch
+from hw.compact_ingest import CompactIngest
+from hw.compact_reader import CompactReader
+from hw.compact_sequencer import CompactSequencer
 from hw.config import Config
+from hw.delay_line import DelayLine
 from hw.end_steps import EndSteps
 from hw.ingest import Ingest
 from hw.loader import Loader
@@ -28,7 +34,8 @@ from hw.writer import Writer
 
 def identity(config: Config) -> int:
     """32 bits that tell machines of different configurations apart."""
-    return zlib.crc32(repr(config).encode())
+    text = repr(config).replace(", compact=False", "")  # machines that were there before it
+    return zlib.crc32(text.encode())
 
 
 class Accelerator(wiring.Component):
@@ -64,25 +71,31 @@ class Accelerator(wiring.Component):
         m = Module()
         config = self.config
         commander = m.submodules.commander = Commander(config, identity=identity(config))
-        ingest = m.submodules.ingest = Ingest()
+        depths = {"program_words": config.program_words}
+        if config.compact:
+            ingest = m.submodules.ingest = CompactIngest(code_words=config.code_words)
+            sequencer = CompactSequencer(code_words=config.code_words, **depths)
+        else:
+            ingest = m.submodules.ingest = Ingest()
+            sequencer = Sequencer(**depths)
         code_memory = m.submodules.code_memory = CodeMemory(config)
+        in_one_port = config.compact and config.single_port
         program = m.submodules.program = Memory(
-            shape=32, depth=config.program_words, init=[], attrs={"no_rw_check": 1},
+            shape=32, depth=config.program_words, init=[],
+            attrs={"no_rw_check": 1} | ({"ram_style": "huge"} if in_one_port else {}),
         )
-        sequencer = m.submodules.sequencer = Sequencer(program_words=config.program_words)
-        pass_fetch = m.submodules.pass_fetch = PassFetch(
-            program_words=config.program_words, pass_bits=config.pass_bits,
-        )
+        m.submodules.sequencer = sequencer
+        fetch = CompactFetch if config.compact else PassFetch
+        pass_fetch = m.submodules.pass_fetch = fetch(pass_bits=config.pass_bits, **depths)
         loader = m.submodules.loader = Loader(config)
         walker = m.submodules.walker = Walker(config)
         map_memory = m.submodules.map_memory = MapMemory(config)
         window = m.submodules.window = Window(config)
-        array = m.submodules.array = Array(config)
-        end_steps = m.submodules.end_steps = EndSteps(
-            delay=token_delay(config) + end_delay(config),
-        )
+        array = m.submodules.array = (CompactArray if config.compact else Array)(config)
+        late = 0 if config.compact else token_delay(config)
+        end_steps = m.submodules.end_steps = EndSteps(delay=late + end_delay(config))
         writer = m.submodules.writer = Writer(config)
-        reader = m.submodules.reader = Reader(config)
+        reader = m.submodules.reader = (CompactReader if config.compact else Reader)(config)
         arbiter = m.submodules.arbiter = Arbiter()
 
         connect(m, flipped(self.i), commander.i)
@@ -94,9 +107,19 @@ class Accelerator(wiring.Component):
         cycles, counting = Signal(32), Signal()
         with m.If(sequencer.start):
             m.d.sync += [counting.eq(0), cycles.eq(0)]
+        if config.compact:
+            with m.Elif(reader.stop):
+                m.d.sync += counting.eq(0)
         with m.Elif(counting | (ingest.valid & ingest.ready)):
             m.d.sync += [counting.eq(1), cycles.eq(cycles + 1)]
 
+        token, ends = walker.token.as_value(), walker.ends.as_value()
+        if config.compact:
+            line = m.submodules.delay_line = DelayLine(
+                width=len(token) + len(ends), cycles=line_delay(config),
+            )
+            m.d.comb += line.i.eq(Cat(token, ends))
+            token, ends = line.o[: len(token)], line.o[len(token) :]
         m.d.comb += [
             commander.busy.eq(sequencer.busy),
             commander.codes_ready.eq(ingest.ready),
@@ -125,7 +148,7 @@ class Accelerator(wiring.Component):
             ),
             pass_fetch.go.eq(sequencer.go),
             pass_fetch.layer.eq(sequencer.layer),
-            pass_fetch.take.eq(walker.take),
+            pass_fetch.done.eq(walker.done) if config.compact else pass_fetch.take.eq(walker.take),
             pass_fetch.r_data.eq(program_r.data),
             loader.go.eq(sequencer.go),
             loader.layer.eq(sequencer.layer),
@@ -153,7 +176,7 @@ class Accelerator(wiring.Component):
             window.bank.eq(walker.w_bank),
             *(to.eq(at) for to, at in zip(window.code, code_memory.r_data, strict=True)),
             array.acts.eq(window.acts),
-            array.token.eq(walker.token),
+            array.token.eq(token),
             array.load.eq(loader.load),
             array.write.eq(commander.write),
             array.step.eq(end_steps.step),
@@ -161,7 +184,7 @@ class Accelerator(wiring.Component):
             array.mode.bits.eq(sequencer.layer.bits),
             array.mode.raw.eq(sequencer.layer.raw),
             array.mode.shift.eq(sequencer.layer.shift),
-            end_steps.ends.eq(walker.ends),
+            end_steps.ends.eq(ends),
             end_steps.steps.eq(sequencer.layer.steps),
             end_steps.planes.eq(sequencer.layer.out_planes),
             end_steps.shifts.eq(sequencer.layer.shifts),
@@ -181,4 +204,11 @@ class Accelerator(wiring.Component):
             reader.cycles.eq(cycles),
             reader.r_data.eq(map_memory.r_data),
         ]
+        if config.compact:
+            with m.If(~line.there):
+                m.d.comb += [array.token.valid.eq(0), end_steps.ends.output.eq(0)]
+        if in_one_port:  # it is written only while nothing runs
+            with m.If(commander.p_en):
+                m.d.comb += [program_r.addr.eq(commander.p_addr), program_r.en.eq(0)]
+            m.d.comb += program_w.addr.eq(program_r.addr)
         return m

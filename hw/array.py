@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accumulator import Accumulator
-from hw.column import Column, end_class, lane_delay, sum_latency
+from hw.column import Column, end_class, lane_delay, sum_lag, sum_latency
 from hw.config import Config
 from hw.emit import once
 from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
+from hw.walker import entry_delay
 
 
 class Array(wiring.Component):
@@ -108,12 +108,18 @@ class Array(wiring.Component):
 
 def step_latency(config: Config) -> int:
     """Cycles from a step at the first column to the bits of all columns that it sent."""
-    return config.columns + end_class(config).serial_lag - 1
+    hops = 0 if config.compact else config.columns - 1
+    return hops + end_class(config).serial_lag
 
 
 def token_delay(config: Config) -> int:
     """Cycles that a sum token is held back before the first column."""
-    return sum_latency(config) - Accumulator.sum_lag
+    return sum_latency(config) - sum_lag(config)
+
+
+def line_delay(config: Config) -> int:
+    """Cycles from a step of a compact machine's walk until its token is due at the columns."""
+    return entry_delay(config) + token_delay(config)
 
 
 def skewed(m: Module, acts: Value, config: Config) -> Value:

@@ -6,7 +6,7 @@ from hw.cells.gated import GatedCell
 from hw.cells.mac import MacCell
 from hw.cells.mac_rows import MacRowsCell
 from hw.cells.mac_table import MacTableCell
-from hw.cells.table import TableCell, WideTableCell
+from hw.cells.table import BufferedTableCell, TableCell, WideTableCell
 
 CELLS: dict[str, type[Cell]] = {
     "gated": GatedCell,
@@ -16,6 +16,7 @@ CELLS: dict[str, type[Cell]] = {
     "mac": MacCell,
     "mac_rows": MacRowsCell,
     "mac_table": MacTableCell,
+    "table4": BufferedTableCell,
 }
 
 DISTRIBUTED_RAM = ("table", "mac_table")

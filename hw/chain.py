@@ -1,6 +1,6 @@
 """The cells of one column, one below the other, and what loads them."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,7 +19,8 @@ class Chain(wiring.Component):
 
     Weights come one row a cycle, top first, in the wake of the last pixel that needs the ones
     before them: a cell takes its weight in the cycle in which that pixel passes it. Cells with a
-    table take as many cycles each as it has entries.
+    table take as many cycles each as it has entries; with two tables only the one that is read
+    changes, and `load.bank` comes two cycles before the first lane's pixel.
 
     **Timing**: a lane of cell c must see a pixel c cycles after the first one's; the sum follows
     `chain_latency` cycles after the first. A row is there for the first cell `chain_load_delay`
@@ -95,6 +96,14 @@ class Chain(wiring.Component):
                     m.d.sync += below.eq(above)
             data = fill.sum
 
+        banks: list[Signal] = []
+        if cell_class.buffered:  # the table that is read changes as the pixels pass
+            banks = [Signal(name=f"bank_{c}") for c in range(max(2, config.cells))]
+            before = load.bank
+            for bank in banks:
+                m.d.sync += bank.eq(before)
+                before = bank
+
         variant = on_target(cell_class, platform)
         width = cell_class.lanes * cell_class.act_bits
         total = None
@@ -109,7 +118,7 @@ class Chain(wiring.Component):
                 cell.acts.eq(self.acts.word_select(c, width)),
                 cell.double.eq(self.codes),
                 cell.write.eq(writes[c]),
-                cell.addr.eq(addr),
+                cell.addr.eq(Cat(addr, ~banks[max(1, c)]) if banks else addr),
                 cell.data.eq(data),
             ]
             if total is not None:

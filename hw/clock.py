@@ -6,19 +6,20 @@ So the model walks the plan with the same rules as the gateware.
 
 from hw.array import step_latency, token_delay
 from hw.column import end_delay
-from hw.loader import lead, parameter_wait, settle, tile_cycles
+from hw.compact_fetch import CompactFetch
+from hw.loader import LEAST_REST, lead, parameter_wait, settle, tile_cycles
 from hw.pass_fetch import PassFetch
 from hw.plan import Pass, Stage
 from hw.program import LAYER, RUN
 from hw.schedule import Run, Schedule, Step
-from hw.walker import ENTRY_DELAY
-from hw.writer import Writer
+from hw.walker import entry_delay
+from hw.writer import writer_latency
 
 FETCH = 3
-"""Cycles of an instruction's fetch and decode."""
+"""Cycles of an instruction's fetch and decode; one less in a compact machine."""
 
-GO = FETCH + (RUN.size + LAYER.size) // 32
-"""Cycles from the fetch of a RUN to its `go`."""
+GO = (RUN.size + LAYER.size) // 32
+"""Cycles from the decode of a RUN to its `go`."""
 
 
 class Clock:
@@ -30,16 +31,23 @@ class Clock:
         What is played.
     """
 
+    first = 2
+    """Cycle in which the first code is written."""
+
     def __init__(self, plan: Schedule) -> None:
         self.plan = plan
         self.config = plan.config
+        if plan.config.compact:
+            self.first = 0
         self.settle = settle(plan.config)
+        self.fetch = FETCH - plan.config.compact
+        self.rest = max(LEAST_REST, self.settle)
         self.drain = (
-            ENTRY_DELAY
+            entry_delay(plan.config)
             + token_delay(plan.config)
             + end_delay(plan.config)
             + step_latency(plan.config)
-            + Writer.latency
+            + writer_latency(plan.config)
         )
         self.limits: list[tuple[int, int]] = []  # cycle from which so many codes may be accepted
         self.sent = 0  # codes accepted before cycle 0
@@ -52,10 +60,10 @@ class Clock:
         self.limits = [(0, accept * ring.frame_words)]
         now = 0  # fetch of the next instruction; the first WAIT is fetched before any code
         for step in plan.steps:
-            decode = max(now + FETCH - 1, self._accepted(step.frames * ring.frame_words))
+            decode = max(now + self.fetch - 1, self._accepted(step.frames * ring.frame_words))
             now = self._step(step, decode + 1, accept, by_layer)
             accept = max(accept, step.accept)
-        return now + self._results(), by_layer
+        return now + self._results() - self._begun(), by_layer
 
     def last_frame(self) -> int:
         """Return the cycles from the last frame to the last raw word, all else being done.
@@ -72,10 +80,10 @@ class Clock:
             if step.frames * words > self.sent:
                 if not self.limits:
                     self.limits = [(0, accept * words)]
-                decode = max(now + FETCH - 1, self._accepted(step.frames * words))
+                decode = max(now + self.fetch - 1, self._accepted(step.frames * words))
                 now = self._step(step, decode + 1, accept, None)
             accept = max(accept, step.accept)
-        return now + self._results()
+        return now + self._results() - self._begun()
 
     def _step(self, step: Step, now: int, accept: int, by_layer: list[int] | None) -> int:
         """Return the cycle in which the instruction behind a strip is fetched, its first in `now`.
@@ -92,18 +100,28 @@ class Clock:
                 now = done + 1
             if not raised:
                 raised = True
-                self.limits.append((now + FETCH, step.accept * plan.rings[0].frame_words))
-                now += FETCH
+                self.limits.append((now + self.fetch, step.accept * plan.rings[0].frame_words))
+                now += self.fetch
         return now
 
     def _results(self) -> int:
         """Return the cycles from the fetch of the first RESULT to the last raw word."""
         outputs = self.plan.stages[-1].layer.out_channels
-        return outputs * (FETCH + 4 + self.config.acc_bits // self.config.act_bits)
+        reader = 2 if self.config.compact else 4
+        gather = self.config.acc_bits // self.config.act_bits
+        return outputs * (self.fetch + reader + gather)
+
+    def _begun(self) -> int:
+        """Return the cycle, of those counted so far, in which the first word is accepted."""
+        if not self.config.compact:
+            return 0
+        total = self.plan.frames * self.plan.rings[0].frame_words
+        return self._accepted(min(self.sent + 4, total)) - 1  # with its last code
 
     def _accepted(self, count: int) -> int:
         """Cycle from which on so many codes have been accepted."""
-        last, before = 1, self.sent  # cycle in which the last code was written, and how many were
+        # The cycle in which the last code was written, and how many were.
+        last, before = self.first - 1, self.sent
         for since, limit in self.limits:
             if limit > before:
                 stop = min(limit, count)
@@ -116,9 +134,11 @@ class Clock:
     def _run(self, run: Run, fetched: int) -> int:
         """Return the cycle in which a run, fetched at `fetched`, writes its last bits."""
         stage = self.plan.stages[run.stage]
-        go = fetched + GO
+        go = fetched + self.fetch + GO
         begin = go + 2  # first row of the tile
-        last = go + PassFetch.latency  # from then on the next pass may begin
+        compact = self.config.compact
+        free_from = go + (3 if compact else PassFetch.latency)  # then the next pass may begin
+        ended = go
         free = 0  # cycle from which on an output may end
         left = run.groups
         while left > 0:
@@ -126,15 +146,22 @@ class Clock:
             for _ in range(stage.output.tiles):
                 for number, each in enumerate(stage.passes):
                     ends = number == len(stage.passes) - 1
-                    now = max(last, begin + lead(self.config, last=ends))
+                    now = max(free_from, begin + lead(self.config, last=ends))
                     length = self._length(stage, each, groups)
                     if ends:
                         length, free = self._last_pass(stage, each, groups, now, free)
                     loaded = begin + self._rows(last=ends) - 1
-                    begin = max(now + length, loaded) + self.settle
-                    last = now + length + 1
+                    begin = max(self._free(stage, now, length), loaded + self.rest)
+                    ended = now + length
+                    free_from = ended + CompactFetch.latency if compact else ended + 1
             left -= groups
-        return last - 1 + self.drain + stage.steps
+        return ended + self.drain + stage.steps
+
+    def _free(self, stage: Stage, begin: int, length: int) -> int:
+        """Cycle from which on the tile after that of a pass may come."""
+        if self.config.cell_class.buffered and len(stage.passes) > 1:
+            return begin + 2
+        return begin + length + self.settle
 
     def _rows(self, *, last: bool) -> int:
         """Cycles from a tile's first row until the loader waits for the end of its pass."""

@@ -134,7 +134,7 @@ class Column(wiring.Component):
             chain.load.eq(load_d2),
             chain.weight.eq(weight),
             accumulator.token.eq(self.sum),
-            accumulator.sum.eq(delayed(m, chain.sum, _wait(config), "chain_sum")),
+            accumulator.sum.eq(delayed(m, chain.sum, sum_wait(config), "chain_sum")),
             end.mode.eq(self.mode),
             end.token.eq(accumulator.token_d3),
             end.shift.eq(load_d2.read & load_d2.param),
@@ -147,7 +147,12 @@ class Column(wiring.Component):
 
 
 READ_DELAY = 2
-"""Cycles from a row's token to the row at the chain: memory, register."""
+"""Cycles from a row's token to the row at the chain: memory, register; no register if compact."""
+
+
+def sum_lag(config: Config) -> int:
+    """Cycles from a sum token at a column to its sum."""
+    return 1 if config.compact else Accumulator.sum_lag
 
 
 def end_class(config: Config) -> type[ColumnEnd | PooledEnd | CodeEnd]:
@@ -158,25 +163,25 @@ def end_class(config: Config) -> type[ColumnEnd | PooledEnd | CodeEnd]:
 
 
 def lane_delay(config: Config, lane: int) -> int:
-    """Cycles that lane `lane` lags behind the first lane, in any column."""
-    return lane // config.cell_class.lanes
+    """Cycles that lane `lane` lags behind the pixel, in any column."""
+    return max(int(config.cell_class.buffered), lane // config.cell_class.lanes)
 
 
-def _wait(config: Config) -> int:
+def sum_wait(config: Config) -> int:
     """Cycles that a short chain's sum waits for its partial sum."""
-    return max(0, Accumulator.sum_lag - chain_latency(config))
+    return max(0, sum_lag(config) - chain_latency(config))
 
 
 def sum_latency(config: Config) -> int:
     """Cycles from a pixel at the first lane to its sum."""
-    return chain_latency(config) + _wait(config)
+    return chain_latency(config) + sum_wait(config)
 
 
 def load_delay(config: Config) -> int:
     """Cycles from a row's token to its weight at the first cell of the same column."""
-    return READ_DELAY + chain_load_delay(config)
+    return READ_DELAY - config.compact + chain_load_delay(config)
 
 
 def end_delay(config: Config) -> int:
     """Cycles from a pixel's sum token to its `load` step, in any column."""
-    return Accumulator.latency + end_class(config).latency
+    return sum_lag(config) + 1 + end_class(config).latency

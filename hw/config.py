@@ -71,6 +71,11 @@ class Config:
     single_port
         Whether the weights stand in memories of one port, which is read or written. The Verilog
         then asks for single-port RAM by name (`ram_style`), so the part must have it: UP5K.
+    compact
+        Whether registers are spared that only a fast clock or many columns need: all columns see
+        a token in the same cycle, fewer stages lie between a step of the walk and the array, and
+        what is held back waits in a memory. With `single_port` the program stands in such a
+        memory, too.
     """
 
     lanes: int
@@ -87,6 +92,7 @@ class Config:
     cell: str = "gated"
     pool_codes: bool = True
     single_port: bool = False
+    compact: bool = False
 
     def __post_init__(self) -> None:
         broken = []
@@ -132,6 +138,8 @@ class Config:
                 f"code_words must be a power of two from {CODE_RINGS[0]} to {CODE_RINGS[-1]} with"
                 f" {self.code_frames} code_frames, not {self.code_words}",
             )
+        if in_range and self.cell_class.buffered and not self.compact:
+            broken.append(f"compact must be true with {self.cell} cells, not false")
         if in_range and self.acc_bits % self.act_bits:
             broken.append(
                 f"acc_bits must be a multiple of {self.act_bits} with {self.cell} cells, not"
@@ -217,12 +225,16 @@ class Config:
     @cached_property
     def plane_pass_bits(self) -> int:
         """Width of the number of passes of one bit-plane, each a tile of weights."""
-        return min(PASS_BITS, max(1, bits_for(self.weight_rows // self.lanes)))
+        most = self.weight_rows // self.lanes
+        if self.compact:  # each has two words in the program
+            most = min(most, self.program_words // 2)
+        return min(PASS_BITS, max(1, bits_for(most)))
 
     @cached_property
     def pass_bits(self) -> int:
         """Width of the number of passes of some output channels: at most 8 bit-planes."""
-        return min(PASS_BITS, self.plane_pass_bits + 3)
+        listed = max(1, bits_for(self.program_words // 2)) if self.compact else PASS_BITS
+        return min(PASS_BITS, self.plane_pass_bits + 3, listed)
 
     @cached_property
     def tile_bits(self) -> int:

@@ -9,7 +9,10 @@ from hw.config import Config
 from hw.fill import walk
 from hw.program import LAYER, RUN
 from hw.tokens import load_token
-from hw.walker import ENTRY_DELAY
+from hw.walker import entry_delay
+
+LEAST_REST = 3
+"""Cycles from the last row of a tile to the first of the next one, at least."""
 
 
 class Loader(wiring.Component):
@@ -23,9 +26,12 @@ class Loader(wiring.Component):
     cells below follow one by one; so the next tile's pixels follow the weights down. Where a cell
     takes several cycles (a table), they have to wait for the last cell.
 
+    With two tables a cell the next tile may come as soon as a pass has begun; not so where a layer
+    has one pass, whose sums still need the offsets.
+
     **Timing**: a pass ends with `done`; the first row is read `settle` cycles later, or `settle`
-    cycles after the last row of the tile before, if the pass has ended by then. `ready` rises
-    `lead` cycles after the first row.
+    cycles (`LEAST_REST` at least) after the last row of the tile before, if the pass has ended by
+    then. `ready` rises `lead` cycles after the first row.
 
     ==================================== ==================================
     cycle                                row
@@ -139,11 +145,15 @@ class Loader(wiring.Component):
                 m.d.sync += [count.eq(count + 1), at.eq(at + 1)]
                 with m.If(count == config.parameter_rows - 1):
                     m.next = "DONE"
-            with m.State("DONE"), m.If(ended):
+            # With two cycles to the next row, the pass is heeded as it ends.
+            free = ended | self.done if settle(config) == 2 else ended
+            if config.cell_class.buffered:  # the table is, as the other one's pass begins
+                free = Mux(layer.passes == 1, free, taken | self.take)
+            with m.State("DONE"), m.If(free):
                 m.d.sync += [
                     passes.eq(passes - 1),
                     in_plane.eq(in_plane - 1),
-                    count.eq(settle(config) - 3),
+                    count.eq(max(0, settle(config) - 3)),
                 ]
                 m.next = "SETTLE"
                 with m.If(in_plane == 1):
@@ -170,6 +180,10 @@ class Loader(wiring.Component):
         m.d.comb += self.ready.eq(
             (waiting | fsm.ongoing("DONE")) & (rest == 0) & ~taken,
         )
+        if config.cell_class.buffered:
+            bank = Signal()
+            m.d.sync += bank.eq(bank ^ self.take)
+            m.d.comb += load.bank.eq(bank)
         if entries > 1:
             m.d.comb += load.next.eq(~fsm.ongoing("LOAD") | (step == 0))
             with m.If(fsm.ongoing("LOAD")), m.Switch(step):
@@ -195,7 +209,8 @@ def settle(config: Config) -> int:
     The first cell takes its weight in the cycle in which the last pixel passes it; a table is
     written a cycle later, since a RAM may not be written where it is read.
     """
-    return ENTRY_DELAY - load_delay(config) + (config.cell_class.entries > 1)
+    needed = entry_delay(config) - load_delay(config) + (config.cell_class.entries > 1)
+    return max(2, needed)
 
 
 def parameter_wait(config: Config) -> int:
@@ -213,8 +228,8 @@ def lead(config: Config, *, last: bool) -> int:
     channels, offset and flip are there when the first sum is.
     """
     cells, tile = config.cells, tile_cycles(config)
-    weights = load_delay(config) - ENTRY_DELAY + tile - cells
+    weights = load_delay(config) - entry_delay(config) + tile - cells
     if not last:
         return max(0, weights)
     parameters = tile + 1 + parameter_wait(config) + config.parameter_rows
-    return max(0, weights, parameters - ENTRY_DELAY - sum_latency(config))
+    return max(0, weights, parameters - entry_delay(config) - sum_latency(config))

@@ -15,7 +15,7 @@ from hw.config import Config
 from hw.emit import to_verilog
 from hw.loader import settle, tile_cycles
 from hw.packets import MAGIC, WORD, Command, Error, Reply
-from hw.walker import ENTRY_DELAY
+from hw.walker import entry_delay
 
 VERSION = 1
 """Of the manifest; it changes when a field's meaning does."""
@@ -50,7 +50,7 @@ def manifest(config: Config, verilog: str) -> dict[str, Any]:
             "parameter_rows": config.parameter_rows,
         },
         "latency": {
-            "entry": ENTRY_DELAY,
+            "entry": entry_delay(config),
             "sum": sum_latency(config),
             "end": end_delay(config),
             "settle": settle(config),

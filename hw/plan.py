@@ -178,6 +178,16 @@ class Stage:
         return min(depth // self.group_pixels, self.groups)
 
     @cached_property
+    def least_groups(self) -> int:
+        """Groups of one run, but for the last: with two tables a cell a shorter pass would wait.
+
+        Its tile takes longer than its pixels.
+        """
+        if not self.config.cell_class.buffered:
+            return 1
+        return -(-self.config.cells * self.config.cell_class.entries // self.group_pixels)
+
+    @cached_property
     def passes(self) -> tuple[Pass, ...]:
         """The passes of one tile of output channels, in order."""
         return tuple(self._code_passes() if self.from_codes else self._map_passes())

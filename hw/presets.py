@@ -15,19 +15,23 @@ PRESETS = {
         partial_sums=128,
         program_words=1024,
     ),
-    # Sized for an iCE40 UP5K: 4 x 256 kbit of single-port RAM for weights, 30 block RAMs of 4 kbit.
+    # An iCE40 UP5K at 12 MHz: 4 x 256 kbit of single-port RAM for weights and program, 30 block
+    # RAMs of 4 kbit; codes in as many as make one range of addresses.
     "small": Config(
-        lanes=16,
+        lanes=8,
         columns=4,
-        groups=8,
-        acc_bits=24,
-        strip=16,
-        code_words=2560,
-        map_words=2048,
+        groups=2,
+        acc_bits=21,
+        strip=10,
+        code_words=2048,
+        map_words=4096,
         weight_rows=16384,
         partial_sums=256,
-        program_words=1024,
+        program_words=2048,
+        cell="table4",
+        pool_codes=False,
         single_port=True,
+        compact=True,
     ),
     "medium": Config(  # ECP5-45F: 108 block RAMs of 18 kbit
         lanes=32,

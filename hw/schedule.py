@@ -184,6 +184,8 @@ def runs_of(
         # What one run of the stage before writes stays together, also frames that nobody reads.
         needed = max(needed, frames - min(oldest, earlier))
         groups = stage.groups_of(frames)
+        if groups - done < stage.least_groups and frames < there[-1]:
+            groups = done
         if groups - done >> stage.config.run_bits:
             raise FitError(
                 f"layer {stage.layer.name} does not fit: one run has {groups - done} groups of"

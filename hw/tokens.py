@@ -15,13 +15,15 @@ def load_token(config: Config) -> data.StructLayout:
     `first` marks the row that goes to the first cell of a column. Tables take several steps a cell:
     `next` marks the first of a cell's steps and what comes behind the last cell's, `entry` is what
     a step writes, and with `subtract` the weight leaves the sum; where a table belongs to one lane,
-    its weight counts ``2^scale`` times.
+    its weight counts ``2^scale`` times. Of two tables `bank` is read, also without a row.
     """
     fields = {"read": 1, "param": 1, "first": 1, "addr": _address(config.weight_rows)}
     if config.cell_class.entries > 1:
         fields |= {"next": 1, "subtract": 1, "entry": _address(config.cell_class.entries)}
         if config.cell_class.lanes == 1:
             fields["scale"] = 2
+        if config.cell_class.buffered:
+            fields["bank"] = 1
     return data.StructLayout(fields)
 
 

@@ -10,10 +10,15 @@ from hw.program import LAYER, PASS, RUN
 from hw.tokens import sum_token
 
 READ_DELAY = 3
-"""Cycles from a step of the walk to its address at the memories."""
+"""Cycles from a step of the walk to its address at the memories; none in a compact machine."""
 
 ENTRY_DELAY = 6
 """Cycles from a step of the walk to its bits at the array's edge: address, memory, window."""
+
+
+def entry_delay(config: Config) -> int:
+    """Cycles from a step of the walk to its bits at the array's edge, see `ENTRY_DELAY`."""
+    return 2 if config.compact else ENTRY_DELAY
 
 
 class Walker(wiring.Component):
@@ -37,6 +42,9 @@ class Walker(wiring.Component):
     ENTRY_DELAY     bits, `token` and `ends` at the array
     =============== ==================================================
 
+    In a compact machine address, `token` and `ends` come with the step, the word at the window a
+    cycle and the bits two cycles later.
+
     Parameters
     ----------
     config
@@ -53,7 +61,7 @@ class Walker(wiring.Component):
     entry_valid : In(1)
         The next pass is known.
     entry : In(PASS)
-        The next pass.
+        The next pass; in a compact machine it stays until `done`.
     tile_ready : In(1)
         Its weights are there by the time that its first pixel is.
     take : Out(1)
@@ -123,7 +131,8 @@ class Walker(wiring.Component):
                 },
             ),
         )
-        at = Signal(PASS)  # the pass that runs
+        compact = self.config.compact
+        at = self.entry if compact else Signal(PASS)  # the pass that runs
         token = step.token
 
         # Where in the run: blocks, tiles and passes left, this one counted.
@@ -141,6 +150,10 @@ class Walker(wiring.Component):
         block_start, block_frame = Signal(width), Signal(signed(16))
         start, following, frame = Signal(width), Signal(width), Signal(signed(16))
         offsets = [Signal(width + 1, name=f"frame_offset_{k}") for k in range(2)]
+        if compact:
+            m.d.comb += [
+                offsets[0].eq(at.frame_offset), offsets[1].eq(at.frame_offset + layer.frame_step),
+            ]
         frame_inc = Mux(layer.pooled, layer.frame_inc << 1, layer.frame_inc)
         m.d.comb += following.eq(_wrap(m, start + layer.advance[: width + 1], ring_size, "next"))
 
@@ -176,10 +189,13 @@ class Walker(wiring.Component):
                 m.next = "NEXT"
             with m.State("NEXT"), m.If(self.entry_valid & self.tile_ready):
                 m.d.comb += self.take.eq(1)
+                if not compact:
+                    m.d.sync += [
+                        at.eq(self.entry),
+                        offsets[0].eq(self.entry.frame_offset),
+                        offsets[1].eq(self.entry.frame_offset + layer.frame_step),
+                    ]
                 m.d.sync += [
-                    at.eq(self.entry),
-                    offsets[0].eq(self.entry.frame_offset),
-                    offsets[1].eq(self.entry.frame_offset + layer.frame_step),
                     rows.eq(in_block),
                     start.eq(block_start),
                     frame.eq(block_frame),
@@ -266,6 +282,8 @@ class Walker(wiring.Component):
         s2_inside, s3_inside, s4_inside = (Signal(code_frames) for _ in range(3))
         s1_sum = Signal(width + 1)
 
+        early = m.d.comb if compact else m.d.sync  # all stages before the memory in one cycle
+
         # The neighbouring frames: their ends, and how far on they stand, constant through a run.
         limits, ahead = [layer.frames], [Const(0)]
         s2_neighbours = [Signal(width, name=f"s2_neighbour_{k}") for k in range(1, code_frames)]
@@ -275,10 +293,10 @@ class Walker(wiring.Component):
             m.d.sync += [
                 limits[k].eq(layer.frames - k),
                 ahead[k].eq(ahead[k - 1] + self.run.frame_words),
-                neighbour.eq(s1_offset + ahead[k]),
             ]
+            early += neighbour.eq(s1_offset + ahead[k])
 
-        m.d.sync += [
+        early += [
             s1.eq(step),
             s1_sum.eq(start + Mux(second, offsets[1], offsets[0])),
             s1_offset.eq(offset),
@@ -300,20 +318,17 @@ class Walker(wiring.Component):
             self.r_en.eq(s2.read | self.idle_en),
             self.r_addr.eq(Mux(s2.read, s2_row + s2_offset, self.idle_addr)),
             *(self.r_codes[k].eq(s2_row + at_k) for k, at_k in enumerate(s2_neighbours, start=1)),
-            self.w_bank.eq(self.r_addr[: len(self.w_bank)]),
-            s3_inside.eq(s2_inside),
-            s4.eq(s3),
-            s4_inside.eq(s3_inside),
-            s5.eq(s4),
-            s6.eq(s5),
         ]
+        m.d.sync += self.w_bank.eq(self.r_addr[: len(self.w_bank)])
+        early += s3_inside.eq(s2_inside)
+        m.d.sync += [s4.eq(s3), s4_inside.eq(s3_inside), s5.eq(s4), s6.eq(s5)]
         m.d.comb += [
             self.r_codes[0].eq(self.r_addr),
             self.w_read.eq(s4.read),
             self.w_inside.eq(s4_inside),
             self.w_plane.eq(s4.plane),
-            self.token.eq(s6.token),
-            self.ends.eq(s6.ends),
+            self.token.eq(step.token if compact else s6.token),
+            self.ends.eq(step.ends if compact else s6.ends),
         ]
         return m
 

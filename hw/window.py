@@ -17,7 +17,8 @@ class Window(wiring.Component):
     so that several taps along bands and frames stand side by side; lanes beyond are 0. What lies
     outside the map is 0.
 
-    **Timing**: latency 2 cycles; one read per cycle; nothing moves while there is none.
+    **Timing**: latency 2 cycles, 1 in a compact machine; one read per cycle; nothing moves while
+    there is none.
 
     ====== ===== =============================== ==========================
     cycle  read  tap k, one frame                tap k, two frames in turn
@@ -52,10 +53,9 @@ class Window(wiring.Component):
         The lanes' activations.
     """
 
-    latency = 2
-
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.latency = 1 if config.compact else 2
         super().__init__(
             {
                 "read": In(1),
@@ -77,7 +77,9 @@ class Window(wiring.Component):
         read, inside, plane = Signal(), Signal.like(self.inside), Signal(3)
         word, bank = Signal(config.word_bits), Signal.like(self.bank)
         codes = [Signal(8, name=f"code_{b}") for b in range(config.code_banks)]
-        m.d.sync += [  # a memory's output comes late; nothing may stand before its first register
+        # A memory's output comes late: with a fast clock nothing may stand before a register.
+        domain = m.d.comb if config.compact else m.d.sync
+        domain += [
             read.eq(self.read),
             inside.eq(self.inside),
             plane.eq(self.plane),

@@ -47,10 +47,9 @@ class Writer(wiring.Component):
         The run's last bits are being written.
     """
 
-    latency = 1
-
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.latency = writer_latency(config)
         super().__init__(
             {
                 "go": In(1),
@@ -75,7 +74,8 @@ class Writer(wiring.Component):
         plane = Signal(6)
         beyond, following = Signal(width + 1), Signal(width)
         chunk = Signal.like(self.w_chunk)
-        m.d.sync += [
+        domain = m.d.sync if self.latency else m.d.comb
+        domain += [
             self.w_en.eq(self.step.out),
             self.w_addr.eq(pixel + word + (plane << low)),
             self.w_chunk.eq(chunk),
@@ -110,3 +110,8 @@ class Writer(wiring.Component):
                 chunk.eq(0),
             ]
         return m
+
+
+def writer_latency(config: Config) -> int:
+    """Cycles from a step that leaves the array to its bits at the map memory."""
+    return 0 if config.compact else 1

@@ -16,7 +16,7 @@ from amaranth.lib.memory import Memory
 
 MODULES = (
     "hw.accelerator", "hw.accumulator", "hw.block_memory", "hw.cells.table", "hw.code_memory",
-    "hw.column",
+    "hw.column", "hw.compact_array", "hw.delay_line",
 )
 """Where the machine's memories are made."""
 

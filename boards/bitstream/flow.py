@@ -13,6 +13,17 @@ from boards.compare.devices import Device
 
 COUNT = "tee -q -o {} stat -json"
 
+MAPPED = "&if,{C},{W},{D},{R},-a,-v;&mfs"
+SMALL = ";".join(
+    f"{before};{MAPPED}" for before in (
+        "+&scorr;&sweep;&dc2;&dch,-f", "&st;&syn2;&dch,-f", "&st;&syn3;&dch,-f", "&st;&dch,-f",
+    )
+)
+"""ABC's commands where logic cells are scarce and the clock is slow: area, again and again."""
+
+SLOW_PS = 80_000
+"""Delay that such a mapping may have, ps: of the boards with an iCE40 all run at 12 MHz."""
+
 
 def mapping(device: Device, top: str, before_flat: str = "") -> str:
     """Return the commands that map the module `top`, which has been read, and leave it flat.
@@ -31,7 +42,8 @@ def mapping(device: Device, top: str, before_flat: str = "") -> str:
             f"synth_ecp5 -nowidelut -nodsp -noflatten -top {top};{before_flat} flatten; opt_clean;"
             " delete t:$scopeinfo"
         )
-    return f"synth_ice40 {_options(device)} -top {top}; delete t:$scopeinfo"
+    small = f"scratchpad -set abc9.D {SLOW_PS}; scratchpad -set abc9.script {SMALL}"
+    return f"{small}; synth_ice40 {_options(device)} -top {top}; delete t:$scopeinfo"
 
 
 def synthesis_script(device: Device, top: str) -> str:

@@ -16,6 +16,10 @@ COUNTERS = struct.Struct("<HH")
 """Frames dropped, replies sent again; modulo 2^16, since the board was switched on."""
 
 
+FLAGS = ("single_port", "compact")
+"""Fields that share a word, the first in its lowest bit."""
+
+
 class DescriptionError(ValueError):
     """A description of no machine that this version generates."""
 
@@ -87,9 +91,15 @@ def parse(payload: bytes) -> Description:
 
 def _capacities(config: Config) -> bytes:
     """Return the configuration field by field, two bytes each: numbers less 1, the cell's place."""
-    values = [_number(getattr(config, each.name)) for each in fields(config)]
+    values = [_number(getattr(config, name)) for name in _fields()]
+    values.append(sum(getattr(config, name) << bit for bit, name in enumerate(FLAGS)))
     values += [0] * (len(values) % 2)
     return struct.pack(f"<{len(values)}H", *values)
+
+
+def _fields() -> dict[str, Any]:
+    """Return the fields that have a word each, and their types."""
+    return {each.name: each.type for each in fields(Config) if each.name not in FLAGS}
 
 
 def _number(value: object) -> int:
@@ -101,18 +111,20 @@ def _number(value: object) -> int:
 
 def _config(raw: bytes) -> Config | None:
     """Return the configuration that `_capacities` wrote; None if it is none."""
-    count = len(fields(Config))
+    known = _fields()
+    count = len(known) + 1
     if len(raw) != 2 * (count + count % 2):
         return None
-    values: dict[str, Any] = {}
+    *each_value, flags = struct.unpack_from(f"<{count}H", raw)
+    values: dict[str, Any] = {name: bool(flags >> bit & 1) for bit, name in enumerate(FLAGS)}
     kinds = list(CELLS)
-    for each, value in zip(fields(Config), struct.unpack(f"<{len(raw) // 2}H", raw), strict=False):
-        if each.type is bool:
-            values[each.name] = bool(value)
-        elif each.type is int:
-            values[each.name] = value + 1
+    for (name, kind), value in zip(known.items(), each_value, strict=True):
+        if kind is bool:
+            values[name] = bool(value)
+        elif kind is int:
+            values[name] = value + 1
         elif value < len(kinds):
-            values[each.name] = kinds[value]
+            values[name] = kinds[value]
         else:
             return None
     try:

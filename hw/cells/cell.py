@@ -36,7 +36,8 @@ class Cell(wiring.Component):
     write : In(1)
         Write `data`.
     addr : In(bits of entries)
-        Which entry; ignored where there is one.
+        Which entry; ignored where there is one. The highest bit of a buffered cell's address says
+        which table: the other one is read.
     data : In(signed(data_bits))
         A weight, or an entry of the table.
     i_sum : In(signed(i_bits))
@@ -55,6 +56,8 @@ class Cell(wiring.Component):
     """Width of an entry."""
     latency: ClassVar[int] = 1
     """Cycles from activations to sum."""
+    buffered: ClassVar[bool] = False
+    """Whether there is a second table, which is written while the first is read."""
 
     acts: Signal
     double: Signal
@@ -73,12 +76,17 @@ class Cell(wiring.Component):
                 "acts": In(self.lanes * self.act_bits),
                 "double": In(1),
                 "write": In(1),
-                "addr": In(max(1, bits_for(self.entries - 1))),
+                "addr": In(self.addr_bits()),
                 "data": In(signed(self.data_bits)),
                 "i_sum": In(signed(max(1, i_bits))),
                 "o_sum": Out(signed(sum_bits)),
             },
         )
+
+    @classmethod
+    def addr_bits(cls) -> int:
+        """Width of an entry's address, bits."""
+        return max(1, bits_for(cls.entries - 1)) + cls.buffered
 
     def above(self) -> Value | int:
         """The sum from above as it counts here, for cells that leave the adder to the tools."""

@@ -1,6 +1,6 @@
 """The table cell: the sums of all subsets of its weights, looked up by the bits."""
 
-from amaranth.hdl import Module, Value, signed
+from amaranth.hdl import Cat, Module, Value, signed
 from amaranth.lib.memory import Memory
 
 from hw.cells.cell import Cell
@@ -36,20 +36,24 @@ class TableCell(Cell):
         """Add the table; return its entry, a cycle after the activations."""
         table = m.submodules.table = Memory(
             shape=signed(self.data_bits),
-            depth=self.entries,
+            depth=self.entries * (1 + self.buffered),
             init=[],
             # No pixel passes while the cell is loaded.
             attrs={"ram_style": self.ram, "no_rw_check": 1},
         )
         r_port, w_port = table.read_port(), table.write_port()
         m.d.comb += [
-            r_port.addr.eq(self.acts),
+            r_port.addr.eq(self.read_address()),
             r_port.en.eq(1),
             w_port.addr.eq(self.addr),
             w_port.data.eq(self.data),
             w_port.en.eq(self.write),
         ]
         return r_port.data
+
+    def read_address(self) -> Value:
+        """Where the look-up goes."""
+        return self.acts
 
 
 class WideTableCell(TableCell):
@@ -62,3 +66,29 @@ class WideTableCell(TableCell):
     entries = 256
     data_bits = 11
     ram = "block"
+
+
+class BufferedTableCell(TableCell):
+    """The same for four lanes, with two tables in one block RAM: one is read, one written.
+
+    So the next tile comes while pixels pass; a block RAM of an iCE40 has room for many more.
+
+    **Timing**: at the top of a column the entry itself is `o_sum`, a cycle sooner: its lanes come
+    that much later instead, see `hw.column.lane_delay`.
+
+    **Numbers**: as `TableCell`.
+    """
+
+    ram = "block"
+    buffered = True
+
+    def elaborate(self, platform: object) -> Module:
+        if self.i_bits:
+            return super().elaborate(platform)
+        m = Module()
+        m.d.comb += self.o_sum.eq(self.look_up(m))
+        return m
+
+    def read_address(self) -> Value:
+        """Where the look-up goes."""
+        return Cat(self.acts, ~self.addr[-1])

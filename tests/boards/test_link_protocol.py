@@ -102,9 +102,10 @@ def test_another_protocol_or_machine_is_refused():
         (good[:8], "longer than 8 bytes"),
         (b"BLK2" + good[4:], "must speak protocol"),
         (good[:4] + b"\0\0\0\0" + good[8:], "a machine that this version generates"),
-        (good[: describe.HEAD.size] + b"\7" + good[describe.HEAD.size + 1 :], "generates"),
+        (good[: describe.HEAD.size] + b"\5" + good[describe.HEAD.size + 1 :], "generates"),
         (good + b"\0\0\0\0", "generates"),
         (good[:-10] + b"\xff\xff" + good[-8:], "generates"),
+        (good[:-6] + b"\1\0" + good[-4:], "generates"),  # not compact
     ):
         with pytest.raises(DescriptionError, match=rule):
             describe.parse(wrong)

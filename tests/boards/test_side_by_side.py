@@ -20,7 +20,7 @@ def test_a_preset_stays_as_it_is(name):
     ("name", "lanes", "cell", "frames", "words"),
     [
         ("medium", None, "mac", 3, 16384),
-        ("small", None, "mac", 3, 2048),  # 2560 codes are no power of two
+        ("small", 16, "mac", 3, 2048),
         ("tiny", None, "mac", 1, 2048),  # eight lanes
         ("medium", 128, None, 3, 16384),
         ("medium", 64, None, 1, 16384),

@@ -7,15 +7,16 @@ import pytest
 
 from hw.array import Array, step_latency, token_delay
 from hw.column import end_delay, lane_delay, sum_latency
+from hw.compact_array import CompactArray
 from hw.config import Config
 from hw.fill import walk
-from hw.loader import lead, parameter_wait, settle, tile_cycles
-from hw.walker import ENTRY_DELAY
+from hw.loader import LEAST_REST, lead, parameter_wait, settle, tile_cycles
+from hw.walker import entry_delay
 from hw.words import bits_for
 from sim.collisions import spoiling
 
 MACHINES = {
-    f"{cell}-{lanes}x{columns}/{groups}": Config(
+    f"{'compact-' * compact}{cell}-{lanes}x{columns}/{groups}": Config(
         lanes=lanes,
         columns=columns,
         groups=groups,
@@ -24,10 +25,12 @@ MACHINES = {
         weight_rows=256,
         partial_sums=12,
         map_words=64,
+        compact=compact,
     )
-    for cell, lanes, columns, groups in (
-        ("gated", 1, 2, 1), ("gated", 6, 5, 3), ("folded", 16, 3, 8), ("table", 8, 3, 2),
-        ("table8", 8, 2, 1),
+    for cell, lanes, columns, groups, compact in (
+        ("gated", 1, 2, 1, False), ("gated", 6, 5, 3, False), ("folded", 16, 3, 8, False),
+        ("table", 8, 3, 2, False), ("table8", 8, 2, 1, False), ("gated", 1, 3, 1, True),
+        ("folded", 8, 4, 2, True), ("folded", 16, 3, 8, True), ("table", 12, 5, 3, True),
     )
 }
 
@@ -137,6 +140,7 @@ def cycles(jobs):
     begin = len(rows) + config.columns
     inputs, steps = {}, {}
     at, free = 0, 0
+    held = token_delay(config) if config.compact else 0  # before the array, not in it
     for each in jobs:
         out = each.way_out()
         for number, bits in enumerate(each.bits):
@@ -152,7 +156,7 @@ def cycles(jobs):
                     token = {"read": 1, "param": 1, "addr": at}
                     inputs.setdefault(reads, {})["load"] = token
                     reads, at = reads + 1, at + 1
-            pixel = begin + lead(config, last=last) + 1 + ENTRY_DELAY
+            pixel = begin + lead(config, last=last) + 1 + entry_delay(config)
             edges = np.cumsum([0, *each.windows])
             for k, acts in enumerate(bits):
                 ends = k + 1 in edges
@@ -162,19 +166,19 @@ def cycles(jobs):
                     load = pixel + token_delay(config) + end_delay(config)
                     for i, names in enumerate(out):
                         steps.setdefault(load + i, set()).update(names)
-                inputs.setdefault(pixel, {}).update(
-                    acts=sum(int(bit) << lane for lane, bit in enumerate(acts)),
-                    token={
-                        "valid": 1,
-                        "first": number == 0,
-                        "last": last,
-                        "shift": each.shifts[number],
-                        "pool_first": k in edges,
-                        "addr": k,
-                    },
-                )
+                packed = sum(int(bit) << lane for lane, bit in enumerate(acts))
+                inputs.setdefault(pixel, {})["acts"] = packed
+                inputs.setdefault(pixel + held, {})["token"] = {
+                    "valid": 1,
+                    "first": number == 0,
+                    "last": last,
+                    "shift": each.shifts[number],
+                    "pool_first": k in edges,
+                    "addr": k,
+                }
                 pixel += 1
-            begin = max(pixel - 1 - ENTRY_DELAY, reads - 1) + settle(config)
+            rest = max(settle(config), LEAST_REST)
+            begin = max(pixel - 1 - entry_delay(config) + settle(config), reads - 1 + rest)
     for cycle, names in steps.items():
         inputs.setdefault(cycle, {})["step"] = dict.fromkeys(names, 1)
     rows += [{} for _ in range(max(inputs) + step_latency(config) + 2 - len(rows))]
@@ -188,8 +192,9 @@ def run(play, *jobs):
     """Play `jobs` one after the other; return their outputs as they left, ``[window, columns]``."""
     config, planes = jobs[0].config, jobs[0].planes
     rows = cycles(jobs)
+    kind = CompactArray if config.compact else Array
     with spoiling():
-        seen = play(Array(config), rows, ["o_bits", "o_step.out"])
+        seen = play(kind(config), rows, ["o_bits", "o_step.out"])
     sent = [(at, row["o_bits"]) for at, row in enumerate(seen) if row["o_step.out"]]
     entered = [at for at, row in enumerate(rows) if row.get("step", {}).get("out")]
     assert [at - step_latency(config) for at, _ in sent] == entered  # as the cycle table says

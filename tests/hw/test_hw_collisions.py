@@ -11,6 +11,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import Accumulator
 from hw.cell_kinds import CELLS
+from hw.column import sum_lag
+from hw.compact_fetch import CompactFetch
 from hw.config import Config
 from hw.loader import lead, settle
 from hw.pass_fetch import PassFetch
@@ -80,14 +82,18 @@ def test_a_partial_sum_must_be_back_before_it_is_read(play, apart, right):
     assert (got == np.cumsum([100, 101, 102, 103]).tolist()) == right
 
 
+@pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_no_pass_is_shorter_than_a_partial_sum_takes(cell):
+def test_no_pass_is_shorter_than_a_partial_sum_takes(cell, compact):
     """The shortest pass has one read; `hw.walker` begins the next once tile and entry are there."""
     lanes = CELLS[cell].lanes
     machines = [
-        Config(lanes=cells * lanes, columns=columns, acc_bits=32, cell=cell)
+        Config(lanes=cells * lanes, columns=columns, acc_bits=32, cell=cell, compact=compact)
         for cells, columns in product((1, 2, 3, 8), (1, 2))
+        if compact or not CELLS[cell].buffered
     ]
     for config in (*machines, *PRESETS.values()):
-        period = max(PassFetch.latency, 1 + settle(config) + lead(config, last=False))
-        assert period >= Accumulator.latency + 1, config
+        fetched = 1 + CompactFetch.latency if config.compact else PassFetch.latency
+        period = max(fetched, 1 + settle(config) + lead(config, last=False))
+        # Read in one cycle, added `sum_lag` cycles later, in memory two cycles after that.
+        assert period >= sum_lag(config) + 2, config

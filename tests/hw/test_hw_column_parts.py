@@ -6,9 +6,11 @@ import pytest
 from hw.accumulator import Accumulator
 from hw.cell_kinds import CELLS
 from hw.cells.mac import MacCell
+from hw.cells.table import BufferedTableCell
 from hw.config import Config
 from hw.doubling_sum import DoublingSum
 from hw.words import product_sum_bits
+from sim.collisions import spoiling
 
 
 def written(cell, weights):
@@ -45,10 +47,11 @@ def test_a_cell_adds_what_its_lanes_give(play, kind, above, doubles):
             acts = rng.integers(0, 2**kind.act_bits, kind.lanes)
             i_sum = int(rng.choice([low, rng.integers(low, 1 - low // 128 * 127)]))
             double = int(rng.integers(2))
-            at = len(rows) + kind.latency
+            at = len(rows) + kind.latency - (kind.buffered and above == 0)
             rows.append({
                 "acts": sum(int(act) << k * kind.act_bits for k, act in enumerate(acts)),
-                "addr": int(rng.integers(kind.entries)), "data": int(rng.integers(-128, 128)),
+                "addr": int(rng.integers(kind.entries)) + kind.entries * kind.buffered,
+                "data": int(rng.integers(-128, 128)),
             })
             total = i_sum if above else 0
             due[at] = i_sum, double, total * (1 + (double and doubles)) + int(acts @ weights)
@@ -149,3 +152,21 @@ def test_the_last_sum_is_not_kept_and_neither_is_one_of_no_pixel(play):
     seen = accumulate(play, MACHINES[0], {k * apart: each for k, each in enumerate(tokens)})
     sums = [seen[k * apart + Accumulator.latency]["acc"] for k in (0, 1, 3, 4)]
     assert sums == [5, 75, 475, 76]
+
+
+def test_one_table_is_read_while_the_other_is_written(play):
+    """The highest bit of the address says which one is written."""
+    rng = np.random.default_rng(3)
+    tables = [rng.integers(-512, 509, 16).tolist() for _ in range(4)]
+    rows, due = [], {}
+    for number, table in enumerate(tables):
+        bank = number % 2
+        for entry, value in enumerate(table):
+            acts = int(rng.integers(16))
+            if number:
+                due[len(rows) + BufferedTableCell.latency - 1] = tables[number - 1][acts]
+            rows.append({"write": 1, "addr": entry + 16 * bank, "data": value, "acts": acts})
+    cell = BufferedTableCell(i_bits=0, sum_bits=10)
+    with spoiling():
+        seen = play(cell, [*rows, {}, {}], ["o_sum"])
+    assert {at: seen[at]["o_sum"] for at in due} == due

@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
+from hw.array import line_delay
 from hw.cell_kinds import CELLS
 from hw.config import Config, ConfigError
 from hw.presets import PRESETS, preset
@@ -49,6 +50,7 @@ RULES = [
         {"acc_bits": 11},
         "acc_bits must be at least 12, what the array's own sums take, not 11",
     ),
+    ({"cell": "table4"}, "compact must be true with table4 cells, not false"),
     ({"cell": "none"}, f"cell must be one of {', '.join(CELLS)}, not 'none'"),
     (
         {"cell": "table", "lanes": 12},
@@ -141,6 +143,7 @@ def test_sums_are_as_wide_as_the_worst_of_them(cell, cells, groups):
     groups = 1 if kind.act_bits > 1 else groups
     config = Config(
         lanes=cells * kind.lanes, columns=3, groups=groups, acc_bits=32, cell=cell, map_words=64,
+        compact=kind.buffered,
     )
     assert (config.cells, config.group_cells) == (cells, cells // groups)
     assert (config.act_bits, config.word_bits) == (kind.act_bits, config.lanes * kind.act_bits)
@@ -216,14 +219,15 @@ def blocks(depth, width, modes):
 
 
 def rest(config, modes, masked):
-    """Blocks of codes, maps, partial sums and program."""
+    """Blocks of codes, maps, partial sums, and of program or delays."""
     rows = config.map_words // config.row_words
-    return (
-        blocks(config.code_words, 8, modes)
-        + blocks(rows, config.row_bits, masked if config.row_chunks > 1 else modes)
-        + config.columns * blocks(config.partial_sums, config.acc_bits, modes)
-        + blocks(config.program_words, 32, modes)
-    )
+    found = blocks(config.code_words, 8, modes)
+    found += blocks(rows, config.row_bits, masked if config.row_chunks > 1 else modes)
+    if not config.compact:
+        found += config.columns * blocks(config.partial_sums, config.acc_bits, modes)
+        return found + blocks(config.program_words, 32, modes)
+    found += blocks(config.partial_sums, config.columns * config.acc_bits, modes)
+    return found + blocks(line_delay(config), 20, modes)
 
 
 def test_blocks_are_counted_in_their_real_shapes():
@@ -236,8 +240,10 @@ def test_blocks_are_counted_in_their_real_shapes():
 
 def test_small_fits_an_ice40_up5k():
     config = PRESETS["small"]
-    # 4 single-port memories of 16k x 16 for the weights: each column reads at its own time.
-    assert config.columns * blocks(config.weight_rows, 8, [(16384, 16)]) <= 4
+    # 4 single-port memories of 16k x 16 for weights and program.
+    mode = [(16384, 16)]
+    weights = blocks(config.weight_rows, 8 * config.columns, mode)
+    assert weights + blocks(config.program_words, 32, mode) <= 4
     assert rest(config, UP5K_BLOCK, UP5K_BLOCK[:1]) <= 30
 
 

@@ -25,7 +25,13 @@ from hw.code_memory import CodeMemory
 from hw.column import Column
 from hw.column_end import ColumnEnd
 from hw.commander import Commander
+from hw.compact_array import CompactArray
+from hw.compact_fetch import CompactFetch
+from hw.compact_ingest import CompactIngest
+from hw.compact_reader import CompactReader
+from hw.compact_sequencer import CompactSequencer
 from hw.config import Config
+from hw.delay_line import DelayLine
 from hw.doubling_sum import DoublingSum
 from hw.end_steps import ENDS, EndSteps
 from hw.end_total import EndTotal
@@ -57,8 +63,10 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         Accelerator, Accumulator, Arbiter, Array, BareArray, BareColumn, BlockMemory, Cell, Chain,
-        CodeEnd, CodeMemory, Column, ColumnEnd, Commander, DoublingSum, EndSteps, EndTotal, Fill,
-        Ingest, Loader, MapMemory, PassFetch, PooledEnd, Reader, Sequencer, Walker, Window, Writer,
+        CodeEnd, CodeMemory, Column, ColumnEnd, Commander, CompactArray, CompactFetch,
+        CompactIngest, CompactReader, CompactSequencer, DelayLine, DoublingSum, EndSteps, EndTotal,
+        Fill, Ingest, Loader, MapMemory, PassFetch, PooledEnd, Reader, Sequencer, Walker, Window,
+        Writer,
     )
 }
 
@@ -97,7 +105,9 @@ def test_what_stands_for_another_has_its_ports_and_names_it(kind, used):
         made = used(kind(i_bits=9, sum_bits=30))
         assert list(made.signature.members) == [name for name, _ in documented(Cell)]
         assert len(made.acts) == kind.lanes * kind.act_bits
-        assert (len(made.data), 1 << len(made.addr)) == (kind.data_bits, max(2, kind.entries))
+        assert (len(made.data), 1 << len(made.addr)) == (
+            kind.data_bits, max(2, kind.entries) << kind.buffered,
+        )
     else:
         assert kind.__init__ is parents[0].__init__
 
@@ -109,6 +119,10 @@ def make(kind, config):
         BlockMemory: lambda: BlockMemory(words=2049, width=10, chunks=2),
         Cell: lambda: Cell(i_bits=9, sum_bits=10),
         Commander: lambda: Commander(config, identity=1),
+        CompactFetch: lambda: CompactFetch(program_words=512, pass_bits=9),
+        CompactIngest: lambda: CompactIngest(code_words=300),
+        CompactSequencer: lambda: CompactSequencer(program_words=512, code_words=300),
+        DelayLine: lambda: DelayLine(width=10, cycles=3),
         DoublingSum: lambda: DoublingSum(i_bits=9, bits=10),
         EndSteps: lambda: EndSteps(delay=3),
         EndTotal: lambda: EndTotal(bits=10),

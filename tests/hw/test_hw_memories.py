@@ -7,7 +7,7 @@ import pytest
 
 from hw.config import Config
 from hw.memories import MapMemory
-from hw.writer import Writer
+from hw.writer import Writer, writer_latency
 
 SHAPES = [(8, 4), (8, 3), (5, 5), (4, 9), (6, 40), (7, 1)]
 
@@ -84,7 +84,7 @@ def test_the_writer_walks_pixels_tiles_and_blocks(play, lanes, columns, planes):
                         at = base + (pixel + i) % slots * stride
                         at += (row * planes + plane) * config.row_words
                         bits = int(rng.integers(1 << min(columns, 60)))
-                        due.append((len(rows) + Writer.latency, at, chunk, bits, run))
+                        due.append((len(rows) + writer_latency(config), at, chunk, bits, run))
                         rows.append({"step": step, "bits": bits})
             pixel += pixels
     rows = [{**row, "layer": layer} for row in [*rows, {}]]

@@ -37,7 +37,10 @@ def random_config(rng):
 def drawn(count):
     for seed in range(count):
         rng = np.random.default_rng(seed)
-        yield seed, random_network(rng), random_config(rng)
+        network, config = random_network(rng), random_config(rng)
+        if seed % 4 == 3:
+            config = replace(config, lanes=4 * config.lanes, cell="table4", compact=True)
+        yield seed, network, config
 
 
 class Play:
@@ -209,3 +212,22 @@ def test_strips_are_cut_until_the_network_fits():
     plan = schedule(network, tight)
     assert plan.map_words <= tight.map_words
     assert len(plan.steps) > len(wide.steps)
+
+
+def test_with_two_tables_a_cell_no_pass_but_the_last_is_shorter_than_its_tile():
+    """A stage waits for more frames, since its weights would come later than the pixels go."""
+    network = tiny_network()
+    config = Config(
+        lanes=16, columns=2, groups=2, acc_bits=32, strip=4, cell="table4", compact=True,
+        map_words=4096, weight_rows=65536, partial_sums=300, program_words=4096,
+    )
+    plan, plain = schedule(network, config), schedule(network, replace(config, cell="gated"))
+    assert config.cells * config.cell_class.entries == 64
+    short = 0
+    for number, stage in enumerate(plan.stages):
+        runs = [run for step in plan.steps for run in step.runs if run.stage == number]
+        assert all(run.groups * stage.group_pixels >= 64 for run in runs[:-1])
+        before = [run for step in plain.steps for run in step.runs if run.stage == number]
+        short += any(run.groups * stage.group_pixels < 64 for run in before[:-1])
+        assert sum(run.groups for run in runs) == sum(run.groups for run in before)
+    assert short > 0

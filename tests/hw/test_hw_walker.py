@@ -7,11 +7,12 @@ import pytest
 
 from golden.layer import Layer, Raw, Threshold
 from golden.network import Network
+from hw.compact_fetch import CompactFetch
 from hw.config import Config
 from hw.lower import lower
 from hw.pass_fetch import PassFetch
 from hw.program import PASS
-from hw.walker import ENTRY_DELAY, READ_DELAY, Walker
+from hw.walker import READ_DELAY, Walker, entry_delay
 
 MACHINES = {
     f"{lanes}x{columns}/{groups}": Config(
@@ -25,6 +26,10 @@ MACHINES |= {
         code_words=256,
     )
     for frames in (2, 3, 4)
+}
+MACHINES |= {
+    "compact": replace(MACHINES["6x2/3"], compact=True),
+    "compact 3-frames": replace(MACHINES["3-frames"], compact=True),
 }
 
 
@@ -154,7 +159,9 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
         codes = entry["fields"]["codes"]
         ready = (rng.random(99999) < readiness).astype(int)
         events = list(walk(plan, run, ready))
-        span = events[-1][0] + ENTRY_DELAY + 2
+        compact = config.compact
+        to_memory, to_array = (0, 0) if compact else (READ_DELAY, entry_delay(config))
+        span = events[-1][0] + to_array + 2
         rows = [
             {
                 "layer": entry["fields"],
@@ -169,10 +176,13 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
         for cycle, number, read in events:
             if number is None:
                 reads[cycle] = read
-                continue
+                if not compact:
+                    continue  # else the entry stays as long as the pass
+            else:
+                taken = number
+                takes.add(cycle)
             for row in rows[begun : cycle + 1]:
-                row["entry"] = entry["passes"][number]
-            takes.add(cycle)
+                row["entry"] = entry["passes"][taken]
             begun = cycle + 1
         seen = play(
             Walker(config),
@@ -190,23 +200,23 @@ def test_reads_tokens_and_ends_come_when_and_where_they_should(play, runs, confi
         for t in range(span):
             assert seen[t]["take"] == (t in takes), t
             assert seen[t]["done"] == (t in done), t
-            if t >= READ_DELAY:
-                read = reads.get(t - READ_DELAY)
+            if t >= to_memory:
+                read = reads.get(t - to_memory)
                 assert seen[t]["r_en"] == (read is not None), t
                 for k, at in enumerate(read[0] if read is not None else ()):
                     if read[1][k]:
                         assert seen[t][f"r_codes.{k}"] % whole == at, t
                         assert k > 0 or seen[t]["r_addr"] % whole == at, t
-            if t > READ_DELAY:
-                read = reads.get(t - READ_DELAY - 1)
+            if t > to_memory:
+                read = reads.get(t - to_memory - 1)
                 assert seen[t]["w_read"] == (read is not None)
                 if read is not None:
                     inside = sum(each << k for k, each in enumerate(read[1]))
                     assert (seen[t]["w_inside"], seen[t]["w_plane"]) == (inside, read[2])
                     if codes and read[1][0]:
                         assert seen[t]["w_bank"] == read[0][0] % config.code_banks
-            if t >= ENTRY_DELAY:
-                at = t - ENTRY_DELAY
+            if t >= to_array:
+                at = t - to_array
                 read = reads.get(at)
                 assert seen[t]["token"]["valid"] == (read is not None and read[3]["valid"])
                 if read is not None and read[3]["valid"]:
@@ -239,7 +249,7 @@ def test_a_maximum_of_one_pass_may_have_more_pixels_than_there_are_partial_sums(
     assert len(tokens) > 4 * config.partial_sums
     row = {"layer": entry["fields"], "run": run_fields(entry), "entry_valid": 1, "tile_ready": 1,
            "entry": entry["passes"][0]}
-    rows = [{**row, "go": t == 0} for t in range(events[-1][0] + ENTRY_DELAY + 2)]
+    rows = [{**row, "go": t == 0} for t in range(events[-1][0] + entry_delay(config) + 2)]
     seen = [now["token"] for now in play(Walker(config), rows, ["token"]) if now["token"]["valid"]]
     assert [now["pool_first"] for now in seen] == [now["pool_first"] for now in tokens]
 
@@ -277,3 +287,36 @@ def test_passes_are_fetched_in_a_circle(play, passes):
         for name in PASS.members:
             ones = (1 << PASS[name].width) - 1
             assert seen[t]["entry"][name] & ones == whole >> PASS[name].offset & ones
+
+
+@pytest.mark.parametrize("passes", [1, 2, 5])
+def test_a_compact_machine_fetches_a_pass_as_the_one_before_ends(play, passes):
+    rng = np.random.default_rng(passes)
+    base = 40
+    program = rng.integers(0, 2**32, base + 2 * passes)
+    rows, reads, valid = [{"go": 1}], {}, {0: None}
+    for number in range(3 * passes + 1):
+        first = 1 if number == 0 else 0  # a read comes with `done`, or a cycle after `go`
+        at = base + number % passes * 2
+        reads |= {len(rows) - 1 + first + i: at + i for i in (0, 1)}
+        rows += [{}] * (first + 1)
+        whole = sum(int(program[at + i]) << 32 * i for i in (0, 1))
+        wait = int(rng.choice([1, 2, 5]))
+        valid |= {len(rows) + i: whole for i in range(wait)}
+        rows += [{}] * (wait - 1) + [{"done": 1}]
+    rows.append({})
+    word = 0
+    for t, row in enumerate(rows):
+        rows[t] = {**row, "r_data": word, "layer": {"passes": passes, "passes_at": base}}
+        word = int(program[reads[t]]) if t in reads else word
+    fetch = CompactFetch(program_words=64, pass_bits=5)
+    seen = play(fetch, rows[:-1], ["valid", "r_en", "r_addr", "entry"])
+    for t, now in enumerate(seen[:-1]):
+        assert now["valid"] == (t in valid), t
+        assert now["r_en"] == (t in reads), t
+        if t in reads:
+            assert now["r_addr"] == reads[t]
+        if valid.get(t) is not None:
+            for name in PASS.members:
+                ones = (1 << PASS[name].width) - 1
+                assert now["entry"][name] & ones == valid[t] >> PASS[name].offset & ones

@@ -19,10 +19,16 @@ MACHINES = [
     Config(lanes=28, columns=1, groups=4, code_frames=3, code_words=64),
     Config(lanes=32, columns=2, acc_bits=32, code_frames=3, cell="mac"),
     Config(lanes=8, columns=2, acc_bits=24, code_frames=4, cell="mac"),
+    Config(lanes=8, columns=4, groups=2, compact=True),
+    Config(lanes=10, columns=3, groups=2, code_frames=3, code_words=64, compact=True),
 ]
 
 
-@pytest.fixture(params=MACHINES, ids=lambda c: f"{c.cell}-{c.lanes}/{c.groups}-{c.code_frames}")
+def name(config):
+    return f"{'compact-' * config.compact}{config.cell}-{config.lanes}/{config.groups}"
+
+
+@pytest.fixture(params=MACHINES, ids=lambda c: f"{name(c)}-{c.code_frames}")
 def config(request):
     return request.param
 
@@ -38,9 +44,10 @@ def test_a_word_stands_on_the_lanes_or_zeros_outside(play, config):
         }
         for _ in range(60)
     ]
-    seen = play(Window(config), rows, ["acts"])
+    window = Window(config)
+    seen = play(window, rows, ["acts"])
     acts = 0
-    for row, now in zip(rows, seen[Window.latency :], strict=False):
+    for row, now in zip(rows, seen[window.latency :], strict=False):
         if row["read"]:
             acts = row["word"] if row["inside"] & 1 else 0
         assert now["acts"] == acts
@@ -64,11 +71,12 @@ def test_codes_stand_tap_by_tap_and_plane_by_plane(play, config, in_turn):
         }
         for _ in range(80)
     ]
-    seen = play(Window(config), rows, ["acts"])
+    window = Window(config)
+    seen = play(window, rows, ["acts"])
     taps = []  # planes of every read, frame by frame, the latest first
     slots = config.code_taps
     assert 1 <= slots <= 8
-    for row, now in zip(rows, seen[Window.latency :], strict=False):
+    for row, now in zip(rows, seen[window.latency :], strict=False):
         if not row["read"]:
             continue
         codes = [row[f"code.{(row['bank'] + j) % config.code_banks}"]

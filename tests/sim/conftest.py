@@ -183,6 +183,38 @@ MACHINES = {
         lanes=16, columns=5, groups=2, acc_bits=25, strip=7, code_words=1024, map_words=6000,
         weight_rows=30000, partial_sums=150, program_words=4000, cell="table", code_frames=4,
     ),
+    "compact": Config(
+        lanes=8, columns=4, groups=2, acc_bits=25, strip=8, code_words=1500, map_words=6000,
+        weight_rows=16384, partial_sums=200, program_words=4000, cell="folded", pool_codes=False,
+        single_port=True, compact=True,
+    ),
+    "buffered": Config(
+        lanes=8, columns=4, groups=2, acc_bits=25, strip=8, code_words=1500, map_words=6000,
+        weight_rows=16384, partial_sums=200, program_words=4000, cell="table4", single_port=True,
+        compact=True,
+    ),
+    "buffered row": Config(
+        lanes=20, columns=3, acc_bits=25, strip=5, code_words=1500, map_words=6000,
+        weight_rows=16384, partial_sums=150, program_words=4000, cell="table4", compact=True,
+    ),
+    "buffered cell": Config(
+        lanes=4, columns=2, acc_bits=25, strip=5, code_words=9000, map_words=30000,
+        weight_rows=65000, partial_sums=64, program_words=16000, cell="table4", compact=True,
+    ),
+    "short": Config(
+        lanes=1, columns=3, acc_bits=24, strip=6, code_words=9000, map_words=30000,
+        weight_rows=65000, partial_sums=64, program_words=16000, compact=True,
+    ),
+    "compact table": Config(
+        lanes=16, columns=5, groups=2, acc_bits=25, strip=7, code_words=1024, map_words=6000,
+        weight_rows=30000, partial_sums=150, program_words=4000, cell="table", code_frames=2,
+        compact=True,
+    ),
+    "compact mac": Config(
+        lanes=7, columns=9, acc_bits=24, strip=8, code_words=1024, map_words=6000,
+        weight_rows=30000, partial_sums=200, program_words=4000, cell="mac", code_frames=3,
+        compact=True,
+    ),
 }
 """Machines of many shapes, each built once: non-powers of two, one column, more columns than lanes,
 one group and many, code memories that hold a clip and others through which it passes, some of

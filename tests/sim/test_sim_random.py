@@ -20,9 +20,10 @@ pytestmark = pytest.mark.cosim
 
 NETWORKS = {
     "tiny": 35, "odd": 35, "thin": 10, "seven": 30, "wide": 35, "line": 8, "flat": 20, "table": 20,
-    "table8": 12, "mac": 12, "nine": 15, "pair": 20, "four": 15,
+    "table8": 12, "mac": 12, "nine": 15, "pair": 20, "four": 15, "compact": 30, "short": 10,
+    "compact table": 15, "compact mac": 12, "buffered": 25, "buffered row": 12, "buffered cell": 8,
 }
-"""How many, by machine: together 267."""
+"""How many, by machine: together 379."""
 
 
 def fitting(config, count, seed, suited):
@@ -54,7 +55,7 @@ def test_bits_and_cycles_are_those_predicted(engines, machine, suited):
     compared(engines(machine), NETWORKS[machine], len(machine), suited)
 
 
-@pytest.mark.parametrize("machine", ["line", "table", "pair"])
+@pytest.mark.parametrize("machine", ["line", "table", "pair", "compact", "buffered"])
 def test_no_word_is_looked_at_that_is_written_while_it_is_read(machines, machine, suited):
     """The same with memories that spoil such words: see `sim.collisions`."""
     config = machines[machine]
