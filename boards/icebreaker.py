@@ -13,5 +13,5 @@ BOARD = Board(
     oscillator=12_000_000,
     platform="icebreaker:ICEBreakerPlatform",
     loader=("-b", "ice40_generic", "-f"),
-    measured=(3955, 1738),
+    measured=(3974, 1736),
 )

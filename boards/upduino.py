@@ -19,6 +19,6 @@ BOARD = Board(
     oscillator_name="clk12",
     wires=("j", 0, "7", "8"),
     loader=("-b", "ice40_generic", "-f"),
-    measured=(3955, 1738),
+    measured=(3974, 1736),
     note="solder the jumper OSC; a USB UART sends to pin 23 and listens to pin 25",
 )
