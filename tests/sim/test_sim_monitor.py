@@ -27,7 +27,10 @@ from sim.simulation import SimulationError
 pytestmark = pytest.mark.cosim
 
 Codes = NDArray[np.uint8]
-NETWORKS = {"tiny": 14, "odd": 10, "seven": 8, "wide": 10, "table": 6, "mac": 5, "four": 6}
+NETWORKS = {
+    "tiny": 14, "odd": 10, "seven": 8, "wide": 10, "table": 6, "mac": 5, "four": 6, "compact": 8,
+    "buffered": 8,
+}
 """How many, by machine."""
 
 
