@@ -73,8 +73,8 @@ def draw(
     speech = [r for r in recordings if r.kind == "speech"]
     seconds = np.array([max(r.seconds, 5.0) for r in speech])
     one = speech[int(rng.choice(len(speech), p=seconds / seconds.sum()))]
-    if rng.random() < babble:
-        others = [r for r in speech if r.group != one.group]
+    others = [r for r in speech if r.group != one.group]
+    if rng.random() < babble and others:
         count = int(rng.integers(3, 9))
         noises = tuple(_place(others[int(i)], rng) for i in rng.integers(len(others), size=count))
     else:
@@ -100,21 +100,24 @@ def _place(recording: Recording, rng: np.random.Generator) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=2000)
-def _file(data: Path, path: str) -> Samples:
+def read(data: Path, path: str) -> Samples:
+    """Read a recording, or give it from memory; not to be written to."""
     return audio.load(data / path)
 
 
-def _cut(data: Path, place: tuple[str, int]) -> Samples:
-    samples = _file(data, place[0])
-    cut: Samples = np.take(samples, np.arange(place[1], place[1] + SAMPLES), mode="wrap")
-    return cut
+def cut(data: Path, place: tuple[str, int], size: int = SAMPLES) -> Samples:
+    """Cut `size` samples at a path and an offset out of the endlessly repeated file."""
+    samples = read(data, place[0])
+    part: Samples = np.take(samples, np.arange(place[1], place[1] + size), mode="wrap")
+    return part
 
 
-def _power(samples: Samples) -> float:
+def power(samples: Samples) -> float:
+    """Mean square."""
     return float(np.mean(np.square(samples, dtype=np.float64)))
 
 
-def _active_share(samples: Samples) -> float:
+def active_share(samples: Samples) -> float:
     """Share of 20-ms frames within 35 dB of the loudest tenth."""
     frames = np.square(samples.reshape(-1, 320), dtype=np.float64).mean(axis=1)
     return float(np.mean(frames > np.quantile(frames, 0.9) * 10**-3.5))
@@ -143,22 +146,22 @@ def mix(data: Path, recipe: Recipe) -> tuple[Samples, Samples]:
     SilentMixError
         Speech or noise is silent, or less than half of the speech window is active.
     """
-    clean = _cut(data, recipe.speech)
-    if _power(clean) < 10 ** (QUIETEST_DB / 10) or _active_share(clean) < LEAST_ACTIVE:
+    clean = cut(data, recipe.speech)
+    if power(clean) < 10 ** (QUIETEST_DB / 10) or active_share(clean) < LEAST_ACTIVE:
         raise SilentMixError(f"speech must be active, not silent: {recipe.speech}")
     spoken = clean
     if recipe.room is not None:
-        response = _file(data, recipe.room)
+        response = read(data, recipe.room)
         response = response[int(np.abs(response).argmax()) :]
         size = 1 << int(np.ceil(np.log2(SAMPLES + response.size)))
         wet = np.fft.irfft(np.fft.rfft(clean, size) * np.fft.rfft(response, size), size)[:SAMPLES]
         spoken = wet.astype(np.float32)
-    parts = [_cut(data, place) for place in recipe.noises]
-    if min(map(_power, parts)) < 1e-9:
+    parts = [cut(data, place) for place in recipe.noises]
+    if min(map(power, parts)) < 1e-9:
         raise SilentMixError(f"noise must not be silent: {recipe.noises}")
-    level = [part / np.sqrt(_power(part)) for part in parts]
+    level = [part / np.sqrt(power(part)) for part in parts]
     noise: Samples = np.sum(level, axis=0, dtype=np.float32)
-    gain = np.sqrt(_power(spoken) / _power(noise) / 10 ** (recipe.snr_db / 10))
+    gain = np.sqrt(power(spoken) / power(noise) / 10 ** (recipe.snr_db / 10))
     noisy = spoken + gain * noise
-    loud = 10 ** (recipe.level_db / 20) / np.sqrt(_power(noisy))
+    loud = 10 ** (recipe.level_db / 20) / np.sqrt(power(noisy))
     return (clean * loud).astype(np.float32), (noisy * loud).astype(np.float32)

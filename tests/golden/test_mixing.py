@@ -85,6 +85,12 @@ def test_draws_stay_within_their_ranges(recordings: tuple[Recording, ...]) -> No
     assert 100 < sum(r.room is not None for r in recipes) < 200
 
 
+def test_one_speaker_alone_gives_no_babble(recordings: tuple[Recording, ...]) -> None:
+    alone = tuple(r for r in recordings if r.kind != "speech" or r.path == "speech/s0.flac")
+    rng = np.random.default_rng(0)
+    assert all(len(mixing.draw(alone, rng, babble=1.0).noises) == 1 for _ in range(5))
+
+
 @pytest.mark.parametrize("snr", [-5.0, 0.0, 25.0])
 @pytest.mark.parametrize("noises", [1, 3])
 def test_the_mix_has_its_snr_and_level(recordings_folder: Path, snr: float, noises: int) -> None:
