@@ -27,7 +27,7 @@ WEIGHT_TOP = 127
 UNIT_SCALE = 2.0**-7
 HEADROOM = 2.0
 
-Scale = Literal["free", "unit"]
+Scale = Literal["free", "unit", "power"]
 
 
 def fires(u: Tensor) -> Tensor:
@@ -193,19 +193,19 @@ class _Quantised(nn.Module):
     scale: Scale
 
     def _set_input(self, scale: Scale, input_step: float, input_zero: int) -> None:
-        if scale not in ("free", "unit"):
-            raise ValueError(f"scale must be one of free, unit, not {scale!r}")
+        if scale not in ("free", "unit", "power"):
+            raise ValueError(f"scale must be one of free, unit, power, not {scale!r}")
         self.scale, self.input_zero = scale, input_zero
         self.register_buffer("input_step", torch.tensor(_power_of_two("input_step", input_step)))
 
     def _row_scales(self) -> Tensor:
-        rows = self.weight.detach().flatten(1).abs().amax(dim=1)
-        return rows.clamp_min(2.0**-24) / WEIGHT_TOP
+        rows = self.weight.detach().flatten(1).abs().amax(dim=1).clamp_min(2.0**-24) / WEIGHT_TOP
+        return rows.log2().ceil().exp2() if self.scale == "power" else rows
 
     def scales(self) -> Tensor:
         """Value of one step of the weight codes, float32 ``[out]``, positive."""
         rows = self._row_scales()
-        return rows if self.scale == "free" else torch.full_like(rows, UNIT_SCALE)
+        return torch.full_like(rows, UNIT_SCALE) if self.scale == "unit" else rows
 
     def weight_codes(self) -> Tensor:
         """Weights as integers within -127..127, in float32, in the shape of `weight`."""
@@ -233,7 +233,8 @@ class QuantConv2d(nn.Conv2d, _Quantised):
     in_channels, out_channels, kernel_size, stride, padding, bias
         As in `torch.nn.Conv2d`, whose other options have no place in the contract.
     scale
-        ``"free"``: a row's own scale. ``"unit"``: 2^-7 for all rows (before a `QuantReLU`).
+        ``"free"``: a row's own scale. ``"power"``: its own, a power of two. ``"unit"``: 2^-7 for
+        all rows (before a `QuantReLU`).
     input_step
         Value of one input code, a power of two; 1 for bits.
     input_zero

@@ -116,7 +116,7 @@ def test_every_parameter_learns() -> None:
         (lambda: InputCodes(bits=0), "bits must be an integer from 1 to 8, not 0"),
         (lambda: InputCodes(zero=16, bits=4), "zero must be a code of 4 bits, not 16"),
         (lambda: QuantLinear(2, 2, input_step=3.0), "input_step must be a positive power of two"),
-        (lambda: QuantConv2d(1, 1, 1, scale="big"), "scale must be one of free, unit, not 'big'"),
+        (lambda: QuantConv2d(1, 1, 1, scale="big"), "scale must be one of free, unit, power, not"),
     ],
 )
 def test_refuses(make: object, message: str) -> None:
