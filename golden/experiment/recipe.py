@@ -1,0 +1,98 @@
+"""How every variant is trained: each means a named option, so that what helps can be measured."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from golden.mixing import LEVEL_DB
+from golden.rules import refuse
+
+LEAST_CLIPS = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All that decides a training but the data, the variant and the seed.
+
+    Parameters
+    ----------
+    clips
+        Training clips.
+    epochs
+        Passes over them.
+    batch
+        Clips per step, over all processes together.
+    rate
+        Peak learning rate (Adam): linear warm-up, then half a cosine down to zero.
+    warm_up
+        Share of the steps that the rate rises in.
+    beta
+        Steepness of the surrogate derivative.
+    dropout
+        Share of activations dropped behind the first three convolutions.
+    warm
+        Whether other variants start from the float network of the same seed.
+    firing
+        Share of pooled sums that fire at the start.
+    sharpen
+        Share of the steps in which bits are softened, ever less: slope 1 to `slope`.
+    slope
+        See there.
+    distil
+        Weight of the float network's predictions in the target of the other variants.
+    levels
+        Range of levels that a clip is brought to at each draw, decibels.
+    rotate
+        Whether a clip starts anywhere at each draw.
+    decay
+        Weight decay.
+    half
+        Whether the forward and backward passes of training use bfloat16.
+    average
+        Decay per step of a running mean of the weights that is evaluated; 0: the last weights.
+    """
+
+    clips: int = 30000
+    epochs: int = 6
+    batch: int = 32
+    rate: float = 2e-3
+    warm_up: float = 0.05
+    beta: float = 2.0
+    dropout: float = 0.0
+    warm: bool = True
+    firing: float = 0.5
+    sharpen: float = 0.0
+    slope: float = 16.0
+    distil: float = 0.5
+    levels: tuple[float, float] = LEVEL_DB
+    rotate: bool = True
+    decay: float = 0.0
+    half: bool = True
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        broken = [
+            f"{name} must be an integer of at least {least}, not {getattr(self, name)!r}"
+            for name, least in (("clips", LEAST_CLIPS), ("epochs", 1), ("batch", 2))
+            if type(getattr(self, name)) is not int or getattr(self, name) < least
+        ]
+        for name, high in (
+            ("warm_up", 0.9), ("dropout", 0.9), ("sharpen", 0.9), ("distil", 1.0),
+            ("average", 0.9999),
+        ):
+            if not 0 <= getattr(self, name) <= high:
+                broken.append(f"{name} must be from 0 to {high}, not {getattr(self, name)!r}")
+        if not 0 < self.firing < 1:
+            broken.append(f"firing must be between 0 and 1, not {self.firing!r}")
+        for name in ("rate", "slope"):
+            if not getattr(self, name) > 0:
+                broken.append(f"{name} must be positive, not {getattr(self, name)!r}")
+        for name in ("beta", "decay"):
+            if not getattr(self, name) >= 0:
+                broken.append(f"{name} must be at least 0, not {getattr(self, name)!r}")
+        if not self.levels[0] <= self.levels[1]:
+            broken.append(f"levels must rise, not {self.levels!r}")
+        refuse("recipe", broken)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"levels": list(self.levels)}

@@ -1,0 +1,196 @@
+"""The file of one training: figures, predictions, weights; what the page is made from."""
+
+import io
+import json
+import platform
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from golden import netfile
+from golden.adds.engine import AddsEngine
+from golden.experiment.clips import Clips
+from golden.experiment.store import Row
+from golden.experiment.training import Floats, Training, predict
+from golden.experiment.variants import ones, variant
+from golden.export import compare_float, export
+from golden.figures import correlation, ranks
+from golden.files import write_whole
+from golden.network import Network
+
+SCHEMA = 1
+COMPARED = 100
+"""Clips on which every bit of the integers is compared with the float network."""
+
+DECIMALS = 4
+"""Of predictions; all figures are of the rounded ones, so that they can be computed anew."""
+
+TOOLS = ("torch", "numpy", "pesq", "soundfile")
+
+
+def figures(labels: Floats, guess: Floats) -> dict[str, float | int]:
+    """Mean squared error and correlations of two vectors of one length."""
+    return {
+        "n": labels.size,
+        "mse": round(float(np.mean((labels - guess) ** 2)), 6),
+        "pcc": round(correlation(labels, guess), 6),
+        "srcc": round(correlation(ranks(labels), ranks(guess)), 6),
+    }
+
+
+def test_file(sets: dict[str, list[Row]], data: str) -> dict[str, Any]:
+    """Give `test.json`: what every prediction is of."""
+    return {
+        "schema": SCHEMA,
+        "data": data,
+        "sets": {
+            name: [
+                {
+                    "id": row.id, "recipe": row.scene.text, "kind": row.scene.kind,
+                    "pesq": row.pesq, "teacher": None,
+                }
+                for row in rows
+            ]
+            for name, rows in sets.items()
+        },
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """What the training ran on, by its maker's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def record(
+    training: Training, best: nn.Sequential, sets: dict[str, Clips],
+) -> tuple[dict[str, Any], bytes]:
+    """Evaluate `best` on every set and give the run's JSON and the content of its weights file.
+
+    Parameters
+    ----------
+    training
+        What has been trained.
+    best
+        Its network, on the CPU.
+    sets
+        Test clips by name, on the CPU.
+    """
+    task, one = training.task, variant(training.task.name)
+    heard, bits = training.heard, training.bits
+    codes = {name: clips.codes(heard, bits) for name, clips in sets.items()}
+    guess = {name: predict(best, one_set)[:, 0].round(DECIMALS) for name, one_set in codes.items()}
+    labels = {
+        name: clips.targets[:, 0].numpy().astype(np.float64) for name, clips in sets.items()
+    }
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "variant": task.name,
+        "seed": task.seed,
+        "recipe": task.recipe.as_dict(),
+        "data": task.data,
+        "epochs": training.epoch,
+        "seconds": round(training.seconds, 1),
+        "device": device_name(task.device),
+        "threads": torch.get_num_threads() * task.workers.size,
+        "tools": {"python": platform.python_version()} | {
+            tool: metadata.version(tool) for tool in TOOLS if _installed(tool)
+        },
+        "history": training.history,
+        "sets": {name: figures(labels[name], guess[name]) for name in sets},
+        "predictions": {name: values.tolist() for name, values in guess.items()},
+        "ones": ones(best, one, codes["known"]),
+        "integer": None,
+        "weights": f"{task.name}-{task.seed}.npz",
+    }
+    if not one.integer:
+        arrays = {name: value.numpy() for name, value in best.state_dict().items()}
+        content = io.BytesIO()
+        np.savez_compressed(
+            content, **arrays, front_end_offset=heard.offset, front_end_step=heard.step,
+        )
+        return result, content.getvalue()
+    about = {
+        "name": f"speech quality, {task.name}, seed {task.seed}",
+        "origin": f"bambino experiment, data {task.data}, epoch of the best validation",
+    }
+    network = export(
+        best, codes["known"][:1].numpy(), names=["pesq"], front_end=heard, about=about,
+    )
+    result["integer"] = integers(best, network, codes, labels)
+    return result, netfile.dumps(network)
+
+
+def integers(
+    module: nn.Sequential, network: Network, codes: dict[str, Tensor], labels: dict[str, Floats],
+) -> dict[str, Any]:
+    """Figures of the integer network by set, and how many bits differ from the float network."""
+    engine = AddsEngine()
+    found: dict[str, Any] = {}
+    predictions: dict[str, Floats] = {}
+    for name, one_set in codes.items():
+        scores = [
+            next(iter(network.scores(engine.predict(network, one.numpy()).raw).values()))
+            for one in one_set
+        ]
+        predictions[name] = np.array(scores).round(DECIMALS)
+        found[name] = figures(labels[name], predictions[name])
+    elements = mismatches = 0
+    for one in codes["known"][:COMPARED]:
+        for layer in compare_float(module, network, one.numpy()):
+            elements += layer.elements
+            mismatches += layer.mismatches
+    compared = {"clips": len(codes["known"][:COMPARED]), "elements": elements}
+    return found | {
+        "engine": engine.kind,
+        "differing": compared | {"mismatches": mismatches},
+        "predictions": {name: values.tolist() for name, values in predictions.items()},
+    }
+
+
+def write(folder: Path, result: dict[str, Any], weights: bytes) -> Path:
+    """Write the weights of a run, then its JSON, and return the JSON's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / result["weights"], weights)
+    path = folder / f"{result['variant']}-{result['seed']}.json"
+    write_json(path, result)
+    return path
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON with one line for each value at the top and each epoch of the history."""
+    write_whole(path, (_lines(values) + "\n").encode())
+
+
+def _lines(values: dict[str, Any]) -> str:
+    plain: Callable[[Any], str] = json.dumps
+    parts = []
+    for name, value in values.items():
+        if name == "sets" and isinstance(next(iter(value.values())), list):
+            inner = ",\n".join(
+                f" {plain(key)}: [\n  " + ",\n  ".join(map(plain, rows)) + "]"
+                for key, rows in value.items()
+            )
+            parts.append(f"{plain(name)}: {{\n{inner}}}")
+        elif name == "history":
+            parts.append(f"{plain(name)}: [\n  " + ",\n  ".join(map(plain, value)) + "]")
+        else:
+            parts.append(f"{plain(name)}: {plain(value)}")
+    return "{" + ",\n ".join(parts) + "}"
+
+
+def _installed(tool: str) -> bool:
+    try:
+        metadata.version(tool)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

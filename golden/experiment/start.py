@@ -1,0 +1,159 @@
+"""Where a training starts: fresh, or at a float network whose function it keeps as it can."""
+
+import torch
+from torch import Tensor, nn
+
+from golden.quantise import QuantConv2d, QuantLinear, QuantReLU, Step
+
+BLOCKS = (
+    ("conv1", "pool1", "fire1"), ("conv2", "pool2", "fire2"), ("conv3", "pool3", "fire3"),
+    ("conv4", "pool4", "fire4"), ("dense1", "", "relu1"), ("dense2", "", "relu2"),
+    ("dense3", "", ""),
+)
+"""Weighted layer, pooling and activation of each block of `variants.build`."""
+
+LEAST = 1e-3
+SAMPLED = 100_000
+"""Sums of a channel, at most, that say where its threshold starts."""
+
+
+@torch.no_grad()
+def start(
+    network: nn.Sequential,
+    codes: Tensor,
+    targets: Tensor,
+    *,
+    source: nn.Sequential | None = None,
+    source_codes: Tensor | None = None,
+    firing: float = 0.5,
+) -> None:
+    """Bring a network of `variants.build` to where training finds gradients, in place.
+
+    Layer by layer on one batch, with the source's weights where there is one:
+
+    - Before bits, pooled sums get unit deviation per channel and a bias with which `firing` of
+      them fire. To the next layer a bit is worth what the source's activation is larger by where
+      the bit is 1.
+    - Before codes, rows get a greatest weight of 1, and the next layer takes over what that
+      changes; then the codes' step is chosen.
+    - Before codes, and in dense layers, the bias keeps the mean of the source's sums; without a
+      source, sums before codes get mean zero, and the last layer gets the mean and a third of
+      the spread of `targets`.
+
+    Parameters
+    ----------
+    network
+        Of `variants.build`.
+    codes
+        uint8 ``[batch, 1, band, frame]``.
+    targets
+        Labels, ``[batch, output]``.
+    source
+        A trained float network of the same shape, or None.
+    source_codes
+        The batch in the source's codes, where they are others.
+    firing
+        Share of pooled sums that fire at the start.
+    """
+    wanted: dict[str, Tensor] = {}
+    if source is not None:
+        network.load_state_dict(
+            {k: v for k, v in source.state_dict().items() if k.endswith(("weight", "bias"))},
+            strict=False,
+        )
+        wanted = _outputs(source, codes if source_codes is None else source_codes)
+    network.train()
+    x, worth = network.get_submodule("codes")(codes), torch.ones(1, device=codes.device)
+    step: Tensor | None = None
+    sums: Tensor
+    for name, pool, fire in BLOCKS:
+        layer = part = network.get_submodule(name)
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        if name == "conv1" and hasattr(network, "pad1"):
+            x = network.get_submodule("pad1")(x)
+        if name == "dense1":
+            x = x.flatten(1)
+        if isinstance(part, QuantConv2d | QuantLinear) and step is not None:
+            part.input_step.copy_(step)
+        layer.weight.mul_(worth.reshape(1, -1, *[1] * (layer.weight.dim() - 2)))
+        worth, step = torch.ones(1, device=codes.device), None
+        if isinstance(part, QuantConv2d | QuantLinear) and part.scale == "unit":
+            top = layer.weight.flatten(1).abs().amax(dim=1).clamp_min(2.0**-24)
+            worth = top * (128 / 127)
+            _scale(layer, 1 / top, 1 / worth)
+        sums = layer(x)
+        if pool:
+            sums = network.get_submodule(pool)(sums)
+        activation = network.get_submodule(fire) if fire else None
+        before, after = wanted.get(pool or name), wanted.get(fire)
+        if isinstance(activation, Step):
+            sums = _undecided(layer, sums, firing)
+            if after is not None:
+                worth = _worth(sums > 0, after)
+        elif activation is None and before is None:
+            spread = targets.std(dim=0) / 3 / sums.std(dim=0).clamp_min(LEAST)
+            _scale(layer, spread, spread)
+            _move(layer, targets.mean(dim=0) - layer(x).mean(dim=0))
+        elif before is not None or isinstance(activation, QuantReLU):
+            goal = 0.0 if before is None else _mean(before) / worth
+            sums = sums + _as(_move(layer, goal - _mean(sums)), sums)
+        if isinstance(activation, QuantReLU):
+            activation.calibrate(sums)
+            step = activation.step
+        if activation is not None:
+            x = activation(sums)
+
+
+def _outputs(source: nn.Sequential, codes: Tensor) -> dict[str, Tensor]:
+    """Every module's output, by name, in evaluation."""
+    source.eval()
+    x, found = codes, {}
+    for name, layer in source.named_children():
+        x = found[name] = layer(x)
+    return found
+
+
+def _channels(sums: Tensor) -> Tensor:
+    """``[batch, channel, ...]`` as ``[channel, place]``."""
+    return sums.transpose(0, 1).flatten(1)
+
+
+def _mean(sums: Tensor) -> Tensor:
+    return _channels(sums).mean(dim=1)
+
+
+def _as(values: Tensor, sums: Tensor) -> Tensor:
+    """Values per channel, to be added to `sums`."""
+    return values.reshape(-1, *[1] * (sums.dim() - 2))
+
+
+def _scale(layer: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> None:
+    layer.weight.mul_(weight.reshape(-1, *[1] * (layer.weight.dim() - 1)))
+    assert layer.bias is not None
+    layer.bias.mul_(bias)
+
+
+def _move(layer: nn.Conv2d | nn.Linear, by: Tensor) -> Tensor:
+    assert layer.bias is not None
+    layer.bias.add_(by)
+    return by
+
+
+def _undecided(layer: nn.Conv2d | nn.Linear, sums: Tensor, firing: float) -> Tensor:
+    """Give `layer` sums of unit deviation of which `firing` fire; return them."""
+    flat = _channels(sums)
+    some = flat[:, :: flat.shape[1] // SAMPLED + 1]
+    middle = some.quantile(1.0 - firing, dim=1)
+    narrow = 1 / some.std(dim=1).clamp_min(LEAST)
+    _move(layer, -middle)
+    _scale(layer, narrow, narrow)
+    return (sums - _as(middle, sums)) * _as(narrow, sums)
+
+
+def _worth(bits: Tensor, felt: Tensor) -> Tensor:
+    """How much larger the source's activation is, per channel, where the bit is 1."""
+    one, value = _channels(bits).float(), _channels(felt)
+    total = one.shape[1]
+    count = one.sum(dim=1).clamp(1, total - 1)
+    on = (one * value).sum(dim=1)
+    return (on / count - (value.sum(dim=1) - on) / (total - count)).clamp_min(LEAST)

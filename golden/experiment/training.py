@@ -1,0 +1,255 @@
+"""One training: one variant, one seed; goes on from its last epoch."""
+
+import io
+import json
+import time
+from copy import deepcopy
+from dataclasses import dataclass, field
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from golden.experiment.clips import Clips, Draws, front_end
+from golden.experiment.recipe import Recipe
+from golden.experiment.start import start
+from golden.experiment.variants import build, sharpen, variant
+from golden.experiment.workers import Workers
+from golden.figures import correlation
+from golden.files import write_whole
+
+START_CLIPS = 64
+EVALUATED = 64
+"""Clips at a time."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What is to be trained, and where.
+
+    Parameters
+    ----------
+    name, seed
+        Which variant; seed of start, order and augmentation.
+    recipe
+        How.
+    data
+        Digest of the clips and labels.
+    folder
+        Where the checkpoint goes.
+    device, workers
+        On what, and with which other processes.
+    """
+
+    name: str
+    seed: int
+    recipe: Recipe
+    data: str
+    folder: Path
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    workers: Workers = field(default_factory=Workers)
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must have in common with the task to go on from it."""
+        return json.dumps([self.name, self.seed, self.data, self.recipe.as_dict()])
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file to go on from."""
+        return self.folder / f"{self.name}-{self.seed}.pt"
+
+
+@torch.no_grad()
+def predict(network: nn.Sequential, codes: Tensor, workers: Workers | None = None) -> Floats:
+    """Predictions ``[clip, output]`` of `network` in evaluation, shared among `workers`."""
+    workers = workers or Workers()
+    network.eval()
+    device = next(network.parameters()).device
+    found: Tensor | None = None
+    for number, at in enumerate(range(0, len(codes), EVALUATED)):
+        if found is None or number % workers.size == workers.rank:
+            part = network(codes[at : at + EVALUATED].to(device)).double()
+            if found is None:
+                found = torch.zeros(len(codes), part.shape[1], dtype=torch.float64, device=device)
+            if number % workers.size == workers.rank:
+                found[at : at + EVALUATED] = part
+    assert found is not None  # there is at least one clip
+    result: Floats = workers.total(found).cpu().numpy()
+    return result
+
+
+class Training:
+    """A task under way.
+
+    Parameters
+    ----------
+    task
+        What to train.
+    train, valid
+        Clips.
+    source
+        The trained float network of the same seed, for a warm start and distillation, or None.
+    taught
+        The source's predictions of the training clips ``[clip, label]``, or None.
+    """
+
+    def __init__(
+        self, task: Task, train: Clips, valid: Clips, source: nn.Sequential | None = None,
+        taught: Tensor | None = None,
+    ) -> None:
+        self.task, self.train = task, train
+        recipe, one = task.recipe, variant(task.name)
+        self.bits = one.input_bits
+        self.heard = front_end(train, self.bits)
+        torch.manual_seed(task.seed)
+        outputs = train.targets.shape[1]
+        self.network = build(one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs)
+        self.network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        draws = Draws.of(len(train), recipe, task.seed, 0, task.device)
+        codes, index = draws.batch(train, self.heard, self.bits, slice(0, START_CLIPS))
+        heard = front_end(train, 8)
+        start(
+            self.network, codes, train.targets[index], source=source if recipe.warm else None,
+            source_codes=draws.batch(train, heard, 8, slice(0, START_CLIPS))[0],
+            firing=recipe.firing,
+        )
+        self.targets = train.targets
+        if taught is not None and recipe.distil:
+            self.targets = torch.lerp(train.targets, taught, recipe.distil)
+        self.mean = deepcopy(self.network) if recipe.average else self.network
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=recipe.rate, weight_decay=recipe.decay,
+        )
+        self.valid_codes = valid.codes(self.heard, self.bits)
+        self.valid_targets = valid.targets.cpu().numpy().astype(np.float64)
+        self.history: list[dict[str, float]] = []
+        self.best, self.best_weights, self.seconds = -2.0, self._weights(), 0.0
+        self.steps = max(1, len(train) // recipe.batch)
+        self._resume()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.cpu().clone() for name, value in self.mean.state_dict().items()}
+
+    def _resume(self) -> None:
+        path = self.task.checkpoint
+        if not path.is_file():
+            return
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            identity = state["identity"]
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{path}: must be a checkpoint of a training ({reason})") from None
+        if identity != self.task.identity:
+            raise ValueError(
+                f"{path}: must be of the same recipe and data, not of others; give another folder",
+            )
+        self.network.load_state_dict(state["weights"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.history, self.seconds = state["history"], state["seconds"]
+        self.best, self.best_weights = state["best"], state["best_weights"]
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, counted from the first."""
+        recipe = self.task.recipe
+        total = self.steps * recipe.epochs
+        rise = max(1, round(recipe.warm_up * total))
+        if step < rise:
+            return recipe.rate * (step + 1) / rise
+        return recipe.rate * 0.5 * (1 + cos(pi * (step - rise) / (total - rise)))
+
+    def slope_at(self, step: int) -> float | None:
+        """How steep softened bits are at a step; None where they are bits."""
+        recipe = self.task.recipe
+        soft = recipe.sharpen * self.steps * recipe.epochs
+        return recipe.slope ** (step / soft) if step < soft else None
+
+    def run_epoch(self) -> float:
+        """Train one epoch and return the mean loss."""
+        task, recipe = self.task, self.task.recipe
+        torch.manual_seed(1_000_003 * task.seed + 1000 * self.epoch + task.workers.rank)
+        draws = Draws.of(len(self.train), recipe, task.seed, self.epoch, task.device)
+        self.network.train()
+        losses = torch.zeros((), device=task.device)
+        for i in range(self.steps):
+            step = self.epoch * self.steps + i
+            sharpen(self.network, self.slope_at(step))
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate_at(step)
+            first = i * recipe.batch + task.workers.rank
+            at = slice(first, (i + 1) * recipe.batch, task.workers.size)
+            codes, index = draws.batch(self.train, self.heard, self.bits, at)
+            with torch.autocast(task.device.type, torch.bfloat16, enabled=recipe.half):
+                guess = self.network(codes).float()
+            loss = (guess - self.targets[index]).square().sum() / (recipe.batch * guess.shape[1])
+            self.optimiser.zero_grad()
+            loss.backward()
+            task.workers.add_gradients(self.network)
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimiser.step()
+            losses += loss.detach()
+            if recipe.average:
+                self._follow(min(recipe.average, step / (step + 10)))
+        sharpen(self.network, None)
+        return float(task.workers.total(losses)) / self.steps
+
+    @torch.no_grad()
+    def _follow(self, keep: float) -> None:
+        for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(now, 1.0 - keep)
+
+    def keep(self, loss: float, seconds: float) -> dict[str, float]:
+        """Validate and write the checkpoint; return the epoch's line."""
+        guess = predict(self.mean, self.valid_codes, self.task.workers)
+        error = float(np.mean((guess - self.valid_targets) ** 2))
+        pcc = float(np.mean([
+            correlation(*pair) for pair in zip(guess.T, self.valid_targets.T, strict=True)
+        ]))
+        self.seconds += seconds
+        row = {
+            "epoch": self.epoch + 1, "train_loss": round(loss, 5),
+            "valid_mse": round(error, 5), "valid_pcc": round(pcc, 5),
+        }
+        self.history.append(row)
+        hard = self.slope_at(self.epoch * self.steps) is None
+        if (hard and pcc > self.best) or self.epoch == 1:
+            self.best, self.best_weights = pcc if hard else -2.0, self._weights()
+        if self.task.workers.first:
+            self._write()
+        return row
+
+    def _write(self) -> None:
+        state: dict[str, Any] = {
+            "identity": self.task.identity, "weights": self.network.state_dict(),
+            "mean": self.mean.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "history": self.history, "seconds": self.seconds, "best": self.best,
+            "best_weights": self.best_weights,
+        }
+        whole = io.BytesIO()
+        torch.save(state, whole)
+        self.task.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.task.checkpoint, whole.getvalue())
+
+    def run(self, report: Any = lambda line: None) -> nn.Sequential:
+        """Train what is left and return the network of the best epoch, on the CPU."""
+        while self.epoch < self.task.recipe.epochs:
+            began = time.monotonic()
+            loss = self.run_epoch()
+            row = self.keep(loss, time.monotonic() - began)
+            report(row | {"seconds": round(time.monotonic() - began, 1)})
+        best: nn.Sequential = deepcopy(self.network).cpu()
+        best.load_state_dict(self.best_weights)
+        return best.eval()

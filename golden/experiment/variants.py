@@ -1,0 +1,216 @@
+"""The variants that the experiment compares: one topology, other weights and activations."""
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from golden.model import CHANNELS, CONVS, DENSE
+from golden.quantise import (
+    GlobalMaxPool2d,
+    InputCodes,
+    QuantConv2d,
+    QuantLinear,
+    QuantReLU,
+    Scale,
+    Step,
+)
+
+Activation = Literal["relu", "bits", "codes"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """What is quantised.
+
+    Parameters
+    ----------
+    integer
+        8-bit weights, and a network that exports to integers; otherwise float weights.
+    maps, dense
+        Activations behind the convolutions and behind the hidden dense layers: ``relu``,
+        ``bits`` or 8-bit ``codes``.
+    input_bits
+        Of the input's codes.
+    beta
+        Steepness of the surrogate derivative; None: the recipe's.
+    scale
+        Of the weights of a row, as `golden.quantise` says; before 8-bit codes it is ``unit``.
+    """
+
+    integer: bool = True
+    maps: Activation = "bits"
+    dense: Activation = "codes"
+    input_bits: int = 8
+    beta: float | None = None
+    scale: Scale = "free"
+
+
+VARIANTS = {
+    "float": Variant(integer=False, maps="relu", dense="relu"),
+    "bam": Variant(integer=False, dense="relu"),
+    "bam-w8": Variant(),
+    "a8w8": Variant(maps="codes"),
+}
+ABLATIONS = {
+    "codes-8": Variant(),
+    "codes-4": Variant(input_bits=4),
+    "codes-3": Variant(input_bits=3),
+    "dense-binary": Variant(dense="bits"),
+    "beta-1": Variant(beta=1.0),
+    "beta-2": Variant(beta=2.0),
+    "beta-5": Variant(beta=5.0),
+    "beta-20": Variant(beta=20.0),
+    "pow2-scales": Variant(scale="power"),
+}
+
+
+def variant(name: str) -> Variant:
+    """Find a variant by name; any ``beta-NUMBER`` is one.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    found = {**VARIANTS, **ABLATIONS}.get(name)
+    if found is None and (match := re.fullmatch(r"beta-(\d+(\.\d+)?)", name)):
+        found = Variant(beta=float(match[1]))
+    if found is None:
+        known = ", ".join([*VARIANTS, *ABLATIONS])
+        raise ValueError(f"variant must be one of {known}, not {name!r}")
+    return found
+
+
+class SharpStep(Step):
+    """A `Step` that training may soften: with `slope`, 1/2 + slope u / 2 / (1 + slope abs(u)).
+
+    That is the fast sigmoid whose derivative is the surrogate's shape. In evaluation, and without
+    `slope`, it is the step.
+    """
+
+    def __init__(self, beta: float = 1.0) -> None:
+        super().__init__(beta)
+        self.slope: float | None = None
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Bits as 0.0 and 1.0, or what lies between, in the shape of `u`."""
+        if not self.training or self.slope is None:
+            return super().forward(u)
+        scaled = self.slope * u
+        return 0.5 + 0.5 * scaled / (1.0 + scaled.abs())
+
+
+def sharpen(network: nn.Module, slope: float | None) -> None:
+    """Set the slope of every `SharpStep`; None makes steps of them."""
+    for part in network.modules():
+        if isinstance(part, SharpStep):
+            part.slope = slope
+
+
+def build(
+    one: Variant, *, beta: float = 2.0, dropout: float = 0.0, outputs: int = 1,
+) -> nn.Sequential:
+    """Build the paper's network as `one` says, untrained, on codes ``[batch, 1, band, frame]``.
+
+    Layers have the same names in all variants, so that one takes another's weights. Pooling
+    stands before the activation, see `golden.model`.
+
+    Parameters
+    ----------
+    one
+        The variant.
+    beta
+        Steepness of the surrogate derivative, where the variant has none of its own.
+    dropout
+        Share of activations dropped behind the first three convolutions.
+    outputs
+        Of the last layer.
+    """
+    beta = beta if one.beta is None else one.beta
+    codes = InputCodes(2 ** (one.input_bits - 1), 2.0 ** (3 - one.input_bits), one.input_bits)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(codes=codes)
+    for i, name in enumerate(CONVS):
+        shape = (CHANNELS[i], CHANNELS[i + 1], 3)
+        if one.integer:
+            layers[name] = QuantConv2d(
+                *shape, padding=1, scale=_scale(one, one.maps),
+                input_step=codes.step if i == 0 else 1.0, input_zero=codes.zero if i == 0 else 0,
+            )
+        elif i == 0:
+            layers["pad1"] = nn.ConstantPad2d(1, -codes.zero * codes.step)
+            layers[name] = nn.Conv2d(*shape)
+        else:
+            layers[name] = nn.Conv2d(*shape, padding=1)
+        layers[f"pool{i + 1}"] = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
+        layers[f"fire{i + 1}"] = _activation(one.maps, beta)
+        if i < 3 and dropout:
+            layers[f"drop{i + 1}"] = nn.Dropout(dropout)
+    layers["flatten"] = nn.Flatten()
+    sizes = (*DENSE[:3], outputs)
+    for i in range(3):
+        name, hidden = f"dense{i + 1}", i < 2
+        if one.integer:
+            scale = _scale(one, one.dense) if hidden else one.scale
+            layers[name] = QuantLinear(sizes[i], sizes[i + 1], scale=scale)
+        else:
+            layers[name] = nn.Linear(sizes[i], sizes[i + 1])
+        if hidden:
+            layers[f"relu{i + 1}"] = _activation(one.dense, beta)
+    return nn.Sequential(layers)
+
+
+def _scale(one: Variant, behind: Activation) -> Scale:
+    return "unit" if behind == "codes" else one.scale
+
+
+def _activation(kind: Activation, beta: float) -> nn.Module:
+    if kind == "bits":
+        return SharpStep(beta)
+    return QuantReLU() if kind == "codes" else nn.ReLU()
+
+
+@torch.no_grad()
+def ones(network: nn.Sequential, one: Variant, codes: Tensor, batch: int = 64) -> dict[str, float]:
+    """Share of bits that are 1 in the input and behind every layer but the last, after pooling.
+
+    Of codes their bits in binary notation count; of floats the share above 0.
+
+    Parameters
+    ----------
+    network
+        Of `build`; evaluated on its device.
+    one
+        Its variant.
+    codes
+        uint8 ``[clip, 1, band, frame]``.
+    batch
+        Clips at a time.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    fires = [name for name, _ in network.named_children() if re.match(r"fire|relu", name)]
+    sums = {"codes": 0.0} | dict.fromkeys(fires, 0.0)
+    counts = dict.fromkeys(sums, 0)
+    for part in torch.split(codes, batch):
+        sums["codes"] += _bits(part, one.input_bits)
+        counts["codes"] += part.numel() * one.input_bits
+        x = part.to(device)
+        for name, layer in network.named_children():
+            x = layer(x)
+            if isinstance(layer, QuantReLU):
+                whole = (x.float() / layer.step).round().to(torch.uint8)
+                sums[name] += _bits(whole, layer.bits)
+                counts[name] += x.numel() * layer.bits
+            elif name in fires:
+                sums[name] += float((x > 0).sum())
+                counts[name] += x.numel()
+    named = {name: name.replace("fire", "conv").replace("relu", "dense") for name in sums}
+    return {named[name]: round(sums[name] / counts[name], 5) for name in sums}
+
+
+def _bits(codes: Tensor, bits: int) -> float:
+    return float(sum(((codes >> bit) & 1).sum() for bit in range(bits)))

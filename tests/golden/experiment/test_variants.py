@@ -1,0 +1,142 @@
+"""Variants: exports equal their floats, and a warm start keeps what the float network knows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from golden.experiment.start import start
+from golden.experiment.training import predict
+from golden.experiment.variants import ABLATIONS, VARIANTS, build, ones, sharpen, variant
+from golden.export import compare_float, export
+from golden.quantise import fires
+
+INTEGER = [name for name, one in (VARIANTS | ABLATIONS).items() if one.integer]
+
+
+def clips(count: int, bits: int = 8, seed: int = 0) -> Tensor:
+    """Codes whose mean and spread vary from clip to clip."""
+    rng = np.random.default_rng(seed)
+    level = rng.uniform(-1.5, 1.5, (count, 1, 1, 1))
+    values = level + rng.standard_normal((count, 1, 24, 40)) * rng.uniform(0.3, 1.5, level.shape)
+    codes = (np.rint(values * 2 ** (bits - 3)) + 2 ** (bits - 1)).clip(0, 2**bits - 1)
+    return torch.from_numpy(codes.astype(np.uint8))
+
+
+def targets(codes: Tensor) -> Tensor:
+    return codes.float().mean(dim=(1, 2, 3))[:, None] / 64
+
+
+def floats() -> nn.Sequential:
+    torch.manual_seed(3)
+    network = build(variant("float"))
+    start(network, clips(32), targets(clips(32)))
+    return network
+
+
+@pytest.mark.parametrize("name", INTEGER)
+def test_integers_equal_the_floats_they_come_from(name: str) -> None:
+    one = variant(name)
+    torch.manual_seed(1)
+    network = build(one, dropout=0.3)
+    codes = clips(32, one.input_bits)
+    start(network, codes, targets(codes))
+    exported = export(network.eval(), codes[:1].numpy(), names=["pesq"])
+    assert exported.input_bits == one.input_bits
+    for code in clips(3, one.input_bits, seed=5):
+        agreed = compare_float(network, exported, code.numpy())
+        assert len(agreed) == 7
+        assert sum(layer.mismatches for layer in agreed) == 0
+    if name == "pow2-scales":
+        for layer in ("conv1", "conv2", "dense3"):
+            scales = network.get_submodule(layer).scales()  # type: ignore[operator]
+            assert torch.equal(scales.log2(), scales.log2().round())
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, "dense-binary"])
+@pytest.mark.parametrize("firing", [0.3, 0.5])
+def test_a_fresh_start_is_undecided(name: str, firing: float) -> None:
+    network = build(variant(name))
+    codes = clips(48)
+    start(network, codes, targets(codes), firing=firing)
+    shares = ones(network, variant(name), codes)
+    assert set(shares) == {"codes", "conv1", "conv2", "conv3", "conv4", "dense1", "dense2"}
+    for layer, share in shares.items():
+        if variant(name).maps == "bits" and layer.startswith("conv"):
+            assert share == pytest.approx(firing, abs=0.06)
+        assert 0.02 < share < 0.98
+    guess = predict(network, codes)[:, 0]
+    assert guess.mean() == pytest.approx(float(targets(codes).mean()), abs=0.3)
+    assert guess.std() > 0
+
+
+def test_eight_bit_activations_keep_the_float_networks_function() -> None:
+    source, codes = floats(), clips(32)
+    network = build(variant("a8w8"))
+    start(network, codes, targets(codes), source=source)
+    for one in (codes, clips(32, seed=9)):
+        wanted, got = predict(source, one)[:, 0], predict(network, one)[:, 0]
+        assert np.corrcoef(wanted, got)[0, 1] > 0.98
+        assert np.abs(wanted - got).mean() < 0.3 * wanted.std()
+
+
+def test_a_float_network_starts_as_its_source() -> None:
+    source, codes = floats(), clips(8)
+    network = build(variant("float"))
+    start(network, codes, targets(codes), source=source)
+    np.testing.assert_allclose(predict(network, codes), predict(source, codes), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bam", "bam-w8"])
+def test_bits_start_with_the_float_networks_features(name: str) -> None:
+    source, codes = floats(), clips(32)
+    network = build(variant(name))
+    start(network, codes, targets(codes), source=source)
+    old, new = (net.get_submodule("conv1").weight.flatten(1) for net in (source, network))
+    ratio = new / old
+    assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio), rtol=1e-3)
+    wanted, got = predict(source, codes)[:, 0], predict(network, codes)[:, 0]
+    assert wanted.mean() == pytest.approx(got.mean(), abs=0.1)
+
+
+def test_codes_of_fewer_bits_start_from_the_sources_own_codes() -> None:
+    source, codes = floats(), clips(32)
+    few = clips(32, bits=4)
+    network = build(variant("codes-4"))
+    start(network, few, targets(codes), source=source, source_codes=codes)
+    shares = ones(network, variant("codes-4"), few)
+    assert all(shares[f"conv{i}"] == pytest.approx(0.5, abs=0.06) for i in range(1, 5))
+
+
+def test_sharpening_ends_at_the_step() -> None:
+    network = build(variant("bam"))
+    step = network.get_submodule("fire1")
+    u = torch.linspace(-2, 2, 41)
+    step.train()
+    sharpen(network, 1.0)
+    soft = step(u)
+    assert torch.allclose(soft, 0.5 + 0.5 * u / (1 + u.abs()))
+    sharpen(network, 1e6)
+    assert torch.allclose(step(u)[u.abs() > 0.01], fires(u)[u.abs() > 0.01], atol=1e-3)
+    sharpen(network, 1.0)
+    assert torch.equal(step.eval()(u), fires(u))
+    sharpen(network, None)
+    assert torch.equal(step.train()(u), fires(u))
+
+
+def test_names() -> None:
+    assert list(VARIANTS) == ["float", "bam", "bam-w8", "a8w8"]
+    assert variant("beta-7.5").beta == 7.5
+    for name in ("bam9", "beta-", "beta-x"):
+        with pytest.raises(ValueError, match="variant must be one of float, bam"):
+            variant(name)
+
+
+def test_two_outputs() -> None:
+    network = build(variant("bam-w8"), outputs=2)
+    codes = clips(16)
+    both = torch.cat([targets(codes), 5 - targets(codes)], dim=1)
+    start(network, codes, both)
+    guess = predict(network, codes)
+    assert guess.shape == (16, 2)
+    np.testing.assert_allclose(guess.mean(axis=0), both.mean(dim=0), atol=0.3)
