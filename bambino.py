@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 from boards import monitoring
 from boards.board_verbs import board_sim, faults
@@ -45,6 +45,33 @@ TRAIN_OPTIONS: dict[str, tuple[type, str]] = {
     "processes": (int, "processes that mix and label"),
 }
 
+RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
+    "clips": (int, "training clips"),
+    "epochs": (int, "passes over them"),
+    "batch": (int, "clips per step, over all processes"),
+    "rate": (float, "peak learning rate"),
+    "warm-up": (float, "share of the steps in which it rises"),
+    "beta": (float, "steepness of the surrogate derivative"),
+    "dropout": (float, "share dropped behind the first three convolutions"),
+    "firing": (float, "share of pooled sums that fire at the start"),
+    "sharpen": (float, "share of the steps in which bits are softened"),
+    "slope": (float, "how steep they are at its end"),
+    "distil": (float, "weight of the float network's predictions in the target"),
+    "decay": (float, "weight decay"),
+    "average": (float, "decay per step of a running mean of the weights"),
+}
+EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
+    "cache": (Path, "folder of labelled clips; without it OUT/clips"),
+    "seeds": (int, "seeds 1 to N of each variant, default: 4"),
+    "device": (str, "cpu or cuda; several through torchrun"),
+    "threads": (int, "torch threads of each process"),
+    "processes": (int, "processes that mix and label, default: 1"),
+    "valid": (int, "validation clips"),
+    "known": (int, "test clips of known kinds of distortion, where the list is drawn"),
+    "unseen-kinds": (int, "test clips of kinds kept out of training, likewise"),
+    "test-list": (Path, "scenes and labels; without it the committed list, if its files are there"),
+}
+
 MATRICES = {
     "quick": "cells and 8x8 arrays, synthesis only: minutes",
     "full": "larger arrays as well: many hours; without either option hours",
@@ -75,6 +102,14 @@ NETLIST_HELP = "chip family whose netlist the engine netlist simulates"
 TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
 OUT_HELP = "folder to write, default: %(default)s"
 DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+SOURCES_HELP = (
+    "folder of recordings with a manifest.csv, or with speech/SPEAKER/, noise/ and rir/,"
+    " default: %(default)s"
+)
+VARIANTS_HELP = (
+    "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary, beta-N,"
+    " pow2-scales"
+)
 PORT_HELP = "of the board: a serial port, or sim: and a board's name for a virtual board"
 BOARD_HELP = "which board must be there, with this version's bitstream; without it any is taken"
 BAUD_HELP = "bits a second, if not the board's"
@@ -138,6 +173,32 @@ def train(args: argparse.Namespace) -> int:
     options = {name: value for name, value in chosen.items() if value is not None}
     print(run(TrainOptions(data=args.data, out=args.out, resume=not args.restart, **options)))
     return 0
+
+
+def experiment(args: argparse.Namespace) -> int:
+    """Train and compare the paper's variants, from folders of audio; may be run again."""
+    from golden.experiment.experiment import Options
+    from golden.experiment.experiment import run as train_all
+    from golden.experiment.recipe import Recipe
+
+    recipe: dict[str, Any] = _given(args, RECIPE_OPTIONS)
+    options: dict[str, Any] = _given(args, EXPERIMENT_OPTIONS)
+    recipe |= {name: False for name in ("warm", "rotate", "half") if getattr(args, f"no_{name}")}
+    if args.variants is not None:
+        options["variants"] = tuple(args.variants.split(","))
+    chosen = Options(
+        data=args.data, out=args.out, recipe=Recipe(**recipe), labels_only=args.labels_only,
+        **options,
+    )
+    for path in train_all(chosen, note):
+        print(path)
+    return 0
+
+
+def _given(args: argparse.Namespace, options: dict[str, tuple[type, str]]) -> dict[str, Any]:
+    """Pick the `options` that were given."""
+    names = [name.replace("-", "_") for name in options]
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -224,6 +285,16 @@ def parser() -> Parser:
     sub.add_argument("--restart", action="store_true", help="ignore the checkpoint in OUT")
     for name, (kind, text) in TRAIN_OPTIONS.items():
         sub.add_argument(f"--{name}", type=kind, help=text)
+    sub = add(experiment)
+    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=SOURCES_HELP)
+    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "experiment", help=OUT_HELP)
+    sub.add_argument("--variants", metavar="NAME,...", help=VARIANTS_HELP)
+    for name, (kind, text) in (EXPERIMENT_OPTIONS | RECIPE_OPTIONS).items():
+        sub.add_argument(f"--{name}", type=kind, help=text)
+    sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
+    sub.add_argument("--no-rotate", action="store_true", help="clips begin where they begin")
+    sub.add_argument("--no-half", action="store_true", help="float32 in training, not bfloat16")
+    sub.add_argument("--labels-only", action="store_true", help="end when all is labelled")
     sub = add(evaluate, network, data)
     sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
     sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
