@@ -1,7 +1,6 @@
 """Test lists: scenes and labels as lines of JSON, so that figures are of the same clips."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from golden.experiment import scene as scenes
@@ -41,7 +40,8 @@ def write(cache: Path, counts: dict[Split, int], path: Path) -> None:
     """Write the test list of a cache, for `read`."""
     lines = [
         json.dumps(
-            {"set": split, "pesq": row.pesq, "scene": asdict(row.scene)}, separators=(",", ":"),
+            {"set": split, "pesq": row.pesq, "scene": json.loads(row.scene.line())},
+            separators=(",", ":"),
         )
         for split in ("known", "unseen_kinds")
         for row in Store(cache, split).rows(counts[split])

@@ -1,7 +1,7 @@
 """A scene: what a 5-s clip is made of, drawn by a seed and kept as one line of JSON."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,10 @@ class Scene:
         return " + ".join(parts) or "clean"
 
     def line(self) -> str:
-        """Give the scene as one line of JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Give the scene as one line of JSON, without what is as usual."""
+        usual = {one.name: one.default for one in fields(self)}
+        values = {name: value for name, value in asdict(self).items() if value != usual[name]}
+        return json.dumps(values, separators=(",", ":"))
 
 
 def parse(values: dict[str, Any]) -> Scene:
