@@ -23,8 +23,12 @@ from golden.figures import correlation
 from golden.files import write_whole
 
 START_CLIPS = 64
-EVALUATED = 64
+EVALUATED = 16
 """Clips at a time."""
+
+PART = {"cpu": 8, "cuda": 4096}
+"""Clips that a step takes at a time: on a CPU few, whose maps stay in its caches (a quarter less
+time than 32), on a GPU all."""
 
 Floats = NDArray[np.float64]
 
@@ -191,20 +195,28 @@ class Training:
                 group["lr"] = self.rate_at(step)
             first = i * recipe.batch + task.workers.rank
             at = slice(first, (i + 1) * recipe.batch, task.workers.size)
-            codes, index = draws.batch(self.train, self.heard, self.bits, at)
-            with torch.autocast(task.device.type, torch.bfloat16, enabled=recipe.half):
-                guess = self.network(codes).float()
-            loss = (guess - self.targets[index]).square().sum() / (recipe.batch * guess.shape[1])
             self.optimiser.zero_grad()
-            loss.backward()
+            losses += self._learn(*draws.batch(self.train, self.heard, self.bits, at))
             task.workers.add_gradients(self.network)
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
-            losses += loss.detach()
             if recipe.average:
                 self._follow(min(recipe.average, step / (step + 10)))
         sharpen(self.network, None)
         return float(task.workers.total(losses)) / self.steps
+
+    def _learn(self, codes: Tensor, index: Tensor) -> Tensor:
+        """Add the gradients of this process's share of a batch; return its part of the loss."""
+        device, recipe = self.task.device.type, self.task.recipe
+        total = torch.zeros((), device=self.task.device)
+        parts = (torch.split(each, PART[device]) for each in (codes, self.targets[index]))
+        for part, wanted in zip(*parts, strict=True):
+            with torch.autocast(device, torch.bfloat16, enabled=recipe.half):
+                guess = self.network(part).float()
+            loss = (guess - wanted).square().sum() / (recipe.batch * wanted.shape[1])
+            loss.backward()
+            total += loss.detach()
+        return total
 
     @torch.no_grad()
     def _follow(self, keep: float) -> None:
