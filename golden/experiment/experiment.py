@@ -99,8 +99,8 @@ class Options:
 def run(options: Options, report: Report = lambda line: None) -> list[Path]:
     """Label, train and evaluate what is not there yet; return the paths of the runs' results.
 
-    Under `torchrun` all processes call this; the first one writes, the first of each machine
-    labels.
+    Under `torchrun` all processes call this; the first one writes and knows the paths, the first
+    of each machine labels.
 
     Raises
     ------
@@ -158,7 +158,8 @@ class _Experiment:
             rows = {name: one.rows for name, one in self.sets.items()}
             results.write_json(folder / "test.json", results.test_file(rows, self.digest))
         order = sorted(o.variants, key=lambda name: name != FLOAT)
-        return [self._one(name, seed) for seed in range(1, o.seeds + 1) for name in order]
+        paths = [self._one(name, seed) for seed in range(1, o.seeds + 1) for name in order]
+        return paths if self.together.first else []
 
     def _label(self, counts: dict[Split, int]) -> dict[Split, int]:
         """Label what is missing, say what was skipped and what failed."""
