@@ -56,7 +56,7 @@ class Recipe:
     batch: int = 32
     rate: float = 2e-3
     warm_up: float = 0.05
-    beta: float = 2.0
+    beta: float = 1.0
     dropout: float = 0.0
     warm: bool = True
     firing: float = 0.5

@@ -112,7 +112,7 @@ def sharpen(network: nn.Module, slope: float | None) -> None:
 
 
 def build(
-    one: Variant, *, beta: float = 2.0, dropout: float = 0.0, outputs: int = 1,
+    one: Variant, *, beta: float = 1.0, dropout: float = 0.0, outputs: int = 1,
 ) -> nn.Sequential:
     """Build the paper's network as `one` says, untrained, on codes ``[batch, 1, band, frame]``.
 
