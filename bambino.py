@@ -8,69 +8,36 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 from boards import monitoring
 from boards.board_verbs import board_sim, faults
 from boards.build_verbs import boards, build, flash
 from boards.console import (
+    BUILT,
+    DATA,
+    DATA_HELP,
     DEFAULT_PRESET,
+    OUT_HELP,
     chosen_config,
     chosen_network,
     note,
-    print_json,
 )
 from boards.scores import cores, score
 from boards.sister_verb import SISTER_OPTIONS, sister
+from boards.training_verbs import (
+    evaluate,
+    evaluate_options,
+    experiment,
+    experiment_options,
+    train,
+    train_options,
+)
 from boards.verbs import bench, compare, estimate, experiment_page, presets
 from boards.verifying import verify
 
 Verb = Callable[[argparse.Namespace], int]
-
-TRAIN_OPTIONS: dict[str, tuple[type, str]] = {
-    "cache": (Path, "folder of labelled mixes; without it OUT/mixes"),
-    "variant": (str, "bam8 (binary maps, 8-bit weights) or float (the ReLU baseline)"),
-    "mixes": (int, "training mixes to label, and draws per epoch"),
-    "epochs": (int, "passes over that many draws"),
-    "batch": (int, "mixes per step"),
-    "rate": (float, "peak learning rate"),
-    "beta": (float, "steepness of the surrogate derivative"),
-    "warm": (Path, "best.pt of a float training: start from its weights"),
-    "teacher": (Path, "best.pt of a float training: its predictions are half of the target"),
-    "seed": (int, "of mixes, start and order"),
-    "device": (str, "cpu or cuda"),
-    "threads": (int, "torch threads"),
-    "processes": (int, "processes that mix and label"),
-}
-
-RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
-    "clips": (int, "training clips"),
-    "epochs": (int, "passes over them"),
-    "batch": (int, "clips per step, over all processes"),
-    "rate": (float, "peak learning rate"),
-    "warm-up": (float, "share of the steps in which it rises"),
-    "beta": (float, "steepness of the surrogate derivative"),
-    "dropout": (float, "share dropped behind the first three convolutions"),
-    "firing": (float, "share of pooled sums that fire at the start"),
-    "sharpen": (float, "share of the steps in which bits are softened"),
-    "slope": (float, "how steep they are at its end"),
-    "distil": (float, "weight of the float network's predictions in the target"),
-    "decay": (float, "weight decay"),
-    "average": (float, "decay per step of a running mean of the weights"),
-}
-EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
-    "cache": (Path, "folder of labelled clips; without it OUT/clips"),
-    "seeds": (int, "seeds 1 to N of each variant, default: 4"),
-    "device": (str, "cpu or cuda; several through torchrun"),
-    "threads": (int, "torch threads of each process"),
-    "processes": (int, "processes that mix and label, default: 1"),
-    "valid": (int, "validation clips"),
-    "known": (int, "test clips of known kinds of distortion, where the list is drawn"),
-    "unseen-kinds": (int, "test clips of kinds kept out of training, likewise"),
-    "test-list": (Path, "scenes and labels; without it the committed list, if its files are there"),
-}
 
 MATRICES = {
     "quick": "cells and 8x8 arrays, synthesis only: minutes",
@@ -100,28 +67,12 @@ FAMILY_HELP = (
 )
 NETLIST_HELP = "chip family whose netlist the engine netlist simulates"
 TARGET_HELP = "use this family's primitives; without it the Verilog is portable"
-OUT_HELP = "folder to write, default: %(default)s"
-DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
-SOURCES_HELP = (
-    "folder of recordings with a manifest.csv, or with speech/SPEAKER/, noise/ and rir/,"
-    " default: %(default)s"
-)
-VARIANTS_HELP = (
-    "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary, beta-N,"
-    " pow2-scales"
-)
 PORT_HELP = "of the board: a serial port, or sim: and a board's name for a virtual board"
 BOARD_HELP = "which board must be there, with this version's bitstream; without it any is taken"
 BAUD_HELP = "bits a second, if not the board's"
 BUILD_OUT_HELP = "folder of the bitstream, default: build/boards/BOARD"
-LABEL_HELP = (
-    "what is to be predicted: pesq, as the list says, or dnsmos, for which DNSMOS P.808 is asked"
-    " (needs the extra teacher); default: %(default)s"
-)
-CHECKPOINT_HELP = "best.pt that the network comes from: also count the bits in which they differ"
 RESULTS_HELP = "folder of test.json and runs/, default: %(default)s"
 PAGE_OUT_HELP = "gets experiment.md, and pictures and figures in experiment, default: %(default)s"
-DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
 
 
 class Parser(argparse.ArgumentParser):
@@ -161,72 +112,6 @@ def vectors(args: argparse.Namespace) -> int:
         out = args.out if len(windows) == 1 else args.out / f"window{window.start:g}"
         write(window.codes, network, out, engine=TorchEngine(), origin=window.origin)
         print(out)
-    return 0
-
-
-def train(args: argparse.Namespace) -> int:
-    """Mix, label with PESQ, train and export; may be interrupted and run again."""
-    from golden.train import TrainOptions
-    from golden.train import train as run
-
-    chosen = {name: getattr(args, name) for name in TRAIN_OPTIONS}
-    options = {name: value for name, value in chosen.items() if value is not None}
-    print(run(TrainOptions(data=args.data, out=args.out, resume=not args.restart, **options)))
-    return 0
-
-
-def experiment(args: argparse.Namespace) -> int:
-    """Train and compare the paper's variants, from folders of audio; may be run again."""
-    from golden.experiment.experiment import Options
-    from golden.experiment.experiment import run as train_all
-    from golden.experiment.recipe import Recipe
-
-    recipe: dict[str, Any] = _given(args, RECIPE_OPTIONS)
-    options: dict[str, Any] = _given(args, EXPERIMENT_OPTIONS)
-    recipe |= {name: False for name in ("warm", "rotate", "half") if getattr(args, f"no_{name}")}
-    if args.variants is not None:
-        options["variants"] = tuple(args.variants.split(","))
-    chosen = Options(
-        data=args.data, out=args.out, recipe=Recipe(**recipe), labels_only=args.labels_only,
-        **options,
-    )
-    for path in train_all(chosen, note):
-        print(path)
-    return 0
-
-
-def _given(args: argparse.Namespace, options: dict[str, tuple[type, str]]) -> dict[str, Any]:
-    """Pick the `options` that were given."""
-    names = [name.replace("-", "_") for name in options]
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-
-
-def evaluate(args: argparse.Namespace) -> int:
-    """Measure how well a network predicts PESQ, or DNSMOS P.808, on the test list."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from boards import report
-    from golden import testlist
-    from golden.evaluate import evaluate as measure
-    from golden.evaluate import evaluate_checkpoint
-
-    ticker = partial(track, description="evaluating", console=Console(stderr=True))
-    mixes = testlist.read(testlist.PATH if args.list is None else args.list)
-    if args.float:
-        if args.checkpoint is None or args.label != "pesq":
-            raise ValueError("--float must come with --checkpoint, and without another --label")
-        result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
-    else:
-        network = chosen_network(args)
-        result = measure(
-            network, mixes, args.data, label=args.label, checkpoint=args.checkpoint, ticker=ticker,
-            processes=cores(),
-        )
-    if args.json:
-        print_json(result.as_dict())
-    else:
-        report.evaluation(result)
     return 0
 
 
@@ -279,29 +164,9 @@ def parser() -> Parser:
     sub = add(vectors, audio, machine, network)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "vectors", help=OUT_HELP)
     sub.add_argument("--corners", action="store_true", help="the corner tensors instead of a clip")
-    sub = add(train)
-    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
-    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "train", help=OUT_HELP)
-    sub.add_argument("--restart", action="store_true", help="ignore the checkpoint in OUT")
-    for name, (kind, text) in TRAIN_OPTIONS.items():
-        sub.add_argument(f"--{name}", type=kind, help=text)
-    sub = add(experiment)
-    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=SOURCES_HELP)
-    sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "experiment", help=OUT_HELP)
-    sub.add_argument("--variants", metavar="NAME,...", help=VARIANTS_HELP)
-    for name, (kind, text) in (EXPERIMENT_OPTIONS | RECIPE_OPTIONS).items():
-        sub.add_argument(f"--{name}", type=kind, help=text)
-    sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
-    sub.add_argument("--no-rotate", action="store_true", help="clips begin where they begin")
-    sub.add_argument("--no-half", action="store_true", help="float32 in training, not bfloat16")
-    sub.add_argument("--labels-only", action="store_true", help="end when all is labelled")
-    sub = add(evaluate, network, data)
-    sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
-    sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
-    sub.add_argument("--label", choices=("pesq", "dnsmos"), default="pesq", help=LABEL_HELP)
-    sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
-    sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
-    sub.set_defaults(preset="medium", lanes=None, columns=None, cell=None)
+    train_options(add(train))
+    experiment_options(add(experiment))
+    evaluate_options(add(evaluate, network, data))
     sub = add(experiment_page, data)
     sub.add_argument(
         "--results", type=Path, metavar="DIR", default=Path("docs/experiment/results"),

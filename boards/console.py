@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 
 DEFAULT_PRESET = "medium"
+DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
+DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+OUT_HELP = "folder to write, default: %(default)s"
 
 
 def chosen_preset(args: argparse.Namespace) -> str:
