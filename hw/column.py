@@ -103,8 +103,9 @@ class Column(wiring.Component):
                 attrs={"no_rw_check": 1, "ram_style": "huge"},
             )
             r_port, w_port = weights.read_port(), weights.write_port()
-            addr = Mux(take, self.write.addr, self.load.addr)
+            addr = Signal.like(self.load.addr)  # one signal, else tools see two ports
             m.d.comb += [
+                addr.eq(Mux(take, self.write.addr, self.load.addr)),
                 r_port.addr.eq(addr),
                 r_port.en.eq(self.load.read & ~take),
                 w_port.addr.eq(addr),
