@@ -188,7 +188,7 @@ def test_chips_of_both_families():
     assert device(TINY, "ecp5").name == "ECP5-25F"
     assert device(TINY, "ice40").name == "iCE40 HX8K"
     with pytest.raises(NetlistError, match="lanes x columns must be at most 32"):
-        device(PRESETS["small"], "ice40")
+        device(PRESETS["medium"], "ice40")
     with pytest.raises(NetlistError, match="single_port must be false for the engine netlist"):
         device(replace(TINY, single_port=True), "ice40")
 

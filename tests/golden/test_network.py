@@ -147,8 +147,8 @@ def test_a_network_that_breaks_a_rule_is_refused(changes: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "mfcc"}, "kind must be one of log-mel, not 'mfcc'"),
-        ({"mel_scale": "slaney"}, "mel_scale must be one of htk, not 'slaney'"),
+        ({"kind": "mfcc"}, "kind must be one of log-mel, log-mel-centred, not 'mfcc'"),
+        ({"mel_scale": "bark"}, "mel_scale must be one of htk, slaney, not 'bark'"),
         ({"log": "log2"}, "log must be one of ln, db, not 'log2'"),
         ({"reference": "mean"}, "reference must be one of absolute, max, not 'mean'"),
         ({"sample_rate": 0}, "sample_rate must be an integer of at least 1, not 0"),

@@ -15,6 +15,11 @@ from hw.packets import Command
 from hw.presets import PRESETS
 from hw.program import Op
 
+LITTLE = Config(  # a machine with little memory, whose rings are as short as they can be
+    lanes=16, columns=4, groups=8, acc_bits=24, strip=16, code_words=2560, map_words=2048,
+    weight_rows=16384, partial_sums=256, program_words=1024,
+)
+
 
 def random_config(rng):
     groups = int(rng.choice([1, 1, 2, 3, 8]))
@@ -134,7 +139,7 @@ def test_every_frame_is_there_when_it_is_read(listing):
 
 
 def test_a_frame_that_is_gone_is_noticed(listing):
-    lowered = lower_endless(endless(netfile.load(clip.SHIPPED)), PRESETS["small"])
+    lowered = lower_endless(endless(netfile.load(clip.SHIPPED)), LITTLE)
     play = Play(lowered)
     for period in range(9):
         patch = turned(lowered.lowered, lowered.period.turn(period))
@@ -146,7 +151,7 @@ def test_a_frame_that_is_gone_is_noticed(listing):
 
 
 def test_the_period_of_the_paper():
-    lowered = lower_endless(endless(netfile.load(clip.SHIPPED)), PRESETS["small"])
+    lowered = lower_endless(endless(netfile.load(clip.SHIPPED)), LITTLE)
     plan = lowered.period
     assert [each.frames for each in plan.schedule.steps] == [10, 18, 26, 34, 42, 48, 50]
     assert (plan.history, plan.lead, plan.warm_up) == (2, 12, 5)
@@ -160,7 +165,7 @@ def test_the_period_of_the_paper():
 def test_what_is_sent(listing):
     """All codes once and history again; programs only where they differ."""
     it = endless(netfile.load(clip.SHIPPED))
-    lowered = lower_endless(it, PRESETS["small"])
+    lowered = lower_endless(it, LITTLE)
     rng = np.random.default_rng(0)
     codes = rng.integers(256, size=(1, 120, 278 + 2 * 48), dtype=np.uint8)
     stream = np.concatenate([np.zeros((1, 120, 12), np.uint8), codes], 2)
