@@ -51,7 +51,8 @@ def config(
 
     Another cell may span more lanes than a group of the preset has, or take whole codes; then the
     groups are as many as it leaves, and the sums as wide as whole codes want. Where a group has
-    lanes enough, all taps of the first kernel stand in it, see `boards.side_by_side`.
+    lanes enough, all taps of the first kernel stand in it, see `boards.side_by_side`. A cell with
+    two tables makes the machine a compact one, for no other has it.
     """
     chosen = preset(machine)
     kind = chosen.cell if cell is None else cell
@@ -68,6 +69,7 @@ def config(
         groups=groups,
         acc_bits=acc_bits,
         cell=kind,
+        compact=chosen.compact or (kind in CELLS and CELLS[kind].buffered),
     )
     return side_by_side(changed)
 

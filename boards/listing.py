@@ -168,7 +168,7 @@ def show(listed: list[Entry]) -> None:
     columns = [
         "board", "chip", "MHz", "machine", "fits", "LUT", "RAM", "clip, ms",
     ]
-    title = "boards; fits: the shipped network; LUT, RAM: predicted"
+    title = "boards; fits: the shipped network; LUT, RAM: predicted, or as built (iCE40 UP5K)"
     report.table(title, columns, rows)
     for each in listed:
         for line in (

@@ -143,6 +143,9 @@ def predict(config: Config, target: Target) -> Resources:
         for part in unknown(features(config, target, name), model["coefficients"][name])
     }
     figures = {n: Figure(value=value, error=errors[n]) for n, value in counts.items()}
+    if config.compact:  # none is among the shapes of the fit, so no error could be told
+        missing = {"compact columns": None}
+        counts = {name: counts[name] for name in COUNTED}
     device = None if missing else fitting(target, counts)
     return Resources(
         target=target,
