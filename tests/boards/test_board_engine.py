@@ -210,7 +210,7 @@ def test_another_machine(terminal, capsys):
         "--baud", TINY.baud,
     )
     assert "the machine must be" in line
-    assert "(16 lanes x 4 columns of gated cells), not" in line
+    assert "(8 lanes x 4 columns of table4 cells), not" in line
     line = refused(
         capsys, "score", "--engine", "board", "--port", terminal.path, "--preset", "medium",
         "--baud", TINY.baud,
