@@ -19,8 +19,8 @@ SISTER_OPTIONS: dict[str, tuple[type, str]] = {
 def sister(args: argparse.Namespace) -> int:
     """Import DNSMOS P.808 from its ONNX file, binarise it and fine-tune it to its own scores."""
     from boards import report
-    from golden.sister import SisterOptions
     from golden.sister import sister as run
+    from golden.sister_tuning import SisterOptions
 
     chosen = {name: getattr(args, name) for name in SISTER_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}

@@ -107,6 +107,7 @@ def _torch(codes: NDArray[np.uint8]) -> dict[str, Call]:
     """The float network of the same shape, ReLU in place of bits, and the exact integers."""
     import torch
 
+    from golden.descent import channels_last
     from golden.model import paper_network
     from golden.torch_engine import TorchEngine
 
@@ -114,7 +115,7 @@ def _torch(codes: NDArray[np.uint8]) -> dict[str, Call]:
     network = netfile.load(clip.SHIPPED)
     layout = torch.channels_last
     model = paper_network("float").eval()
-    model.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own types lack it
+    channels_last(model)
     batch = torch.tensor(codes)[None].float().contiguous(memory_format=layout)
 
     def floats() -> object:

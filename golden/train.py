@@ -1,7 +1,6 @@
 """Training: cached mixes in, a checkpoint that can go on and the best weights out."""
 
 import json
-import math
 import os
 import time
 from dataclasses import asdict, dataclass, field
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from golden import labels, netfile
+from golden import descent, labels, netfile
 from golden.batches import Mixes, augment, to_codes
 from golden.checkpoint import load_best, predict, save, save_best
 from golden.export import export
@@ -162,7 +161,8 @@ class Training:
             tuned = isinstance(warm.get_submodule("conv1"), QuantConv2d) == (o.variant == "bam8")
         if not tuned:
             prepare(self.network, codes, targets)
-        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(self.device)
+        descent.channels_last(self.network)
         self.teacher = None
         if o.teacher is not None:
             self.teacher = load_best(o.teacher)[0].to(self.device)
@@ -185,12 +185,9 @@ class Training:
         return json.dumps({name: str(o[name]) for name in names})
 
     def rate_at(self, step: int) -> float:
-        """Learning rate of a step: linear warm-up, then half a cosine down to zero."""
+        """Learning rate of a step, counted from the first."""
         total = self.steps_per_epoch * self.options.epochs
-        rise = max(1, round(WARM_UP * total))
-        if step < rise:
-            return self.options.rate * (step + 1) / rise
-        return self.options.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+        return descent.rate(self.options.rate, step, total, WARM_UP)
 
     def learn(self, mels: Tensor, targets: Tensor, rng: np.random.Generator) -> float:
         """One step of the optimiser on one batch; return its loss."""
@@ -204,7 +201,7 @@ class Training:
                 targets = (targets + taught) / 2
         loss = F.mse_loss(guess, targets)
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        descent.gradients(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         return float(loss.detach())

@@ -8,14 +8,15 @@ import pytest
 
 import bambino
 from golden import dnsmos, evaluate, sister
+from golden.sister_tuning import SisterOptions
 
 
 def test_what_it_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:
-    asked: list[sister.SisterOptions] = []
+    asked: list[SisterOptions] = []
 
-    def fake(options: sister.SisterOptions, report: object) -> sister.Sister:
+    def fake(options: SisterOptions, report: object) -> sister.Sister:
         asked.append(options)
         return sister.Sister(
             path=options.out / "network.npz", origins={"conv1": "node/one"}, valid={"float": 0.5},
@@ -28,7 +29,7 @@ def test_what_it_prints(
         "path": str(tmp_path / "network.npz"), "origins": {"conv1": "node/one"},
         "valid": {"float": 0.5},
     }
-    assert asked == [sister.SisterOptions(data=Path("recordings"), out=tmp_path, mixes=200)]
+    assert asked == [SisterOptions(data=Path("recordings"), out=tmp_path, mixes=200)]
     assert bambino.main(argv) == 0
     said = capsys.readouterr().out
     assert "node/one" in said

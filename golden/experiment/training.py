@@ -5,7 +5,6 @@ import json
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from golden import descent
 from golden.experiment.clips import Clips, Draws, front_end
 from golden.experiment.recipe import Recipe
 from golden.experiment.start import start
@@ -115,7 +115,8 @@ class Training:
         torch.manual_seed(task.seed)
         outputs = train.targets.shape[1]
         self.network = build(one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs)
-        self.network.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(task.device)
+        descent.channels_last(self.network)
         draws = Draws.of(len(train), recipe, task.seed, 0, task.device)
         codes, index = draws.batch(train, self.heard, self.bits, slice(0, START_CLIPS))
         heard = front_end(train, 8)
@@ -169,11 +170,7 @@ class Training:
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, counted from the first."""
         recipe = self.task.recipe
-        total = self.steps * recipe.epochs
-        rise = max(1, round(recipe.warm_up * total))
-        if step < rise:
-            return recipe.rate * (step + 1) / rise
-        return recipe.rate * 0.5 * (1 + cos(pi * (step - rise) / (total - rise)))
+        return descent.rate(recipe.rate, step, self.steps * recipe.epochs, recipe.warm_up)
 
     def slope_at(self, step: int) -> float | None:
         """How steep softened bits are at a step; None where they are bits."""
@@ -214,7 +211,7 @@ class Training:
             with torch.autocast(device, torch.bfloat16, enabled=recipe.half):
                 guess = self.network(part).float()
             loss = (guess - wanted).square().sum() / (recipe.batch * wanted.shape[1])
-            loss.backward()
+            descent.gradients(loss)
             total += loss.detach()
         return total
 

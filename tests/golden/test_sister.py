@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from golden import dnsmos, netfile, sister, teacher
+from golden import dnsmos, netfile, sister, sister_tuning, teacher
 from golden.quantise import GlobalMaxPool2d
 from golden.rules import NetworkError
 
@@ -48,13 +48,14 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sister, "imported", lambda: (original(), ORIGINS))
     monkeypatch.setattr(sister, "VALID_MIXES", 6)
     monkeypatch.setattr(sister, "EXAMPLES", 8)
+    monkeypatch.setattr(sister_tuning, "EXAMPLES", 8)
 
 
 def test_it_comes_to_a_network_that_hears(
     small: None, recordings_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said: list[str] = []
-    options = sister.SisterOptions(
+    options = sister_tuning.SisterOptions(
         data=recordings_folder, out=tmp_path / "out", mixes=8, epochs=2, batch=4,
     )
     found = sister.sister(options, said.append)
@@ -63,7 +64,7 @@ def test_it_comes_to_a_network_that_hears(
     assert found.valid["tuned"] >= found.valid["dense"] >= found.valid["binarised"]
     assert found.valid["float"] > 0.9
     assert len(said) == 5
-    rows = (tmp_path / "out" / sister.HISTORY).read_text().splitlines()
+    rows = (tmp_path / "out" / sister_tuning.HISTORY).read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [1, 2]
     network = netfile.load(found.path)
     assert network.input_shape == (1, 120, 900)
@@ -83,12 +84,13 @@ def test_a_mix_is_one_turn_of_what_the_original_hears() -> None:
     samples = rng.normal(0, 0.1, 80000).astype(np.float32)
     codes = sister.window_codes(samples)
     assert codes.shape == (1, 120, 900)
-    np.testing.assert_array_equal(codes[:, :, 1:400], codes[:, :, sister.FRAMES + 1 :][:, :, :399])
+    again = codes[:, :, sister_tuning.FRAMES + 1 :][:, :, :399]
+    np.testing.assert_array_equal(codes[:, :, 1:400], again)
 
 
 def test_options_are_checked_together(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="mixes must be at least 96, not 5; .*rate must be pos"):
-        sister.SisterOptions(data=tmp_path, out=tmp_path, mixes=5, rate=0.0)
+        sister_tuning.SisterOptions(data=tmp_path, out=tmp_path, mixes=5, rate=0.0)
 
 
 def test_the_original_is_imported_by_the_names_of_its_nodes() -> None:
