@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from golden.blocks import IGNORED, ExportError, walk
+from golden.gradients import fires
 from golden.quantise import (
     UNIT_SCALE,
     WEIGHT_TOP,
@@ -23,7 +24,6 @@ from golden.quantise import (
     QuantLinear,
     QuantReLU,
     Step,
-    fires,
 )
 
 ROUNDS = 20

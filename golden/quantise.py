@@ -23,51 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from golden.gradients import round_through, superspike
+
 WEIGHT_TOP = 127
 UNIT_SCALE = 2.0**-7
 HEADROOM = 2.0
 
 Scale = Literal["free", "unit", "power"]
-
-
-def fires(u: Tensor) -> Tensor:
-    """Apply the firing rule: 1 where `u` > 0, else 0 (0 at u = 0), in the type of `u`."""
-    return (u > 0).to(u.dtype)
-
-
-class _SuperSpike(torch.autograd.Function):
-    """`fires` with the derivative of a fast sigmoid: 1 / (beta |u| + 1)^2."""
-
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, beta: float) -> Tensor:
-        ctx.save_for_backward(u)
-        ctx.beta = beta
-        return fires(u)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (u,) = ctx.saved_tensors
-        return grad / u.abs().mul_(ctx.beta).add_(1).square_(), None
-
-
-class _StraightThrough(torch.autograd.Function):
-    """Give `value` forward; backward pass the gradient to `x` as if it had been given."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad, None
-
-
-def round_through(x: Tensor, *, half_up: bool = False) -> Tensor:
-    """Round to integers, the gradient passes unchanged; halves go to even, or up."""
-    with torch.no_grad():
-        whole = torch.floor(x + 0.5) if half_up else x.round()
-    rounded: Tensor = _StraightThrough.apply(x, whole)  # type: ignore[no-untyped-call]
-    return rounded
 
 
 class Step(nn.Module):
@@ -91,8 +53,7 @@ class Step(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Bits as 0.0 and 1.0, in the shape of `u`."""
-        bits: Tensor = _SuperSpike.apply(u, self.beta)  # type: ignore[no-untyped-call]
-        return bits
+        return superspike(u, self.beta)
 
     def extra_repr(self) -> str:
         """Show the steepness."""

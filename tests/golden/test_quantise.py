@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from golden.gradients import fires
 from golden.quantise import (
     GlobalMaxPool2d,
     InputCodes,
@@ -11,7 +12,6 @@ from golden.quantise import (
     QuantLinear,
     QuantReLU,
     Step,
-    fires,
 )
 
 

@@ -9,7 +9,7 @@ from golden.experiment.start import start
 from golden.experiment.training import predict
 from golden.experiment.variants import ABLATIONS, VARIANTS, build, ones, sharpen, variant
 from golden.export import compare_float, export
-from golden.quantise import fires
+from golden.gradients import fires
 
 INTEGER = [name for name, one in (VARIANTS | ABLATIONS).items() if one.integer]
 
