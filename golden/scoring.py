@@ -77,6 +77,7 @@ def find(named: Iterable[Path]) -> list[Path]:
             if not inside:
                 raise ValueError(f"{path}: the folder must hold audio ({', '.join(SUFFIXES)})")
         elif is_pattern(path):
+            # As a shell does it: absolute patterns work, hidden files stay out; Path.glob differs.
             inside = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
             inside = [p for p in inside if p.is_file()]
             if not inside:

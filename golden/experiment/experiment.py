@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from golden.batches import to_codes
 from golden.experiment import clips as batches
 from golden.experiment import labelling, lists, results, store, workers
-from golden.experiment.clips import Clips
 from golden.experiment.recipe import Recipe
 from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
@@ -150,8 +149,14 @@ class _Experiment:
                 o.clips, "unseen_kinds", counts["unseen_kinds"], host,
             ),
         }
-        splits: dict[Split, Clips] = {"train": self.train, "valid": self.valid, **self.sets}  # type: ignore[dict-item]
-        self.digest = store.digest({split: one.rows for split, one in splits.items()})
+        self.digest = store.digest(
+            {
+                "train": self.train.rows,
+                "valid": self.valid.rows,
+                "known": self.sets["known"].rows,
+                "unseen_kinds": self.sets["unseen_kinds"].rows,
+            },
+        )
         if self.together.first:
             folder = o.out / "results"
             folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -92,8 +92,7 @@ def make_shard(job: Job) -> list[Row]:
     else:
         made = [_make(job, i) for i in range(job.count)]
         rows, features = [row for row, _ in made], [one for _, one in made]
-    whole: store.Features = np.stack(features)  # type: ignore[assignment]
-    at_hand.write(job.number, rows, whole)
+    at_hand.write(job.number, rows, cast("store.Features", np.stack(features)))
     return rows
 
 

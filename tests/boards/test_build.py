@@ -213,5 +213,5 @@ def test_a_tool_that_writes_nothing_leaves_nothing(tool, tools, tmp_path, monkey
 def test_files_are_all_new_or_none_is(tmp_path):
     write_together(tmp_path, {"a": b"old", "b": b"old"})
     with pytest.raises(TypeError):
-        write_together(tmp_path, {"a": b"new", "b": None})  # type: ignore[dict-item]
+        write_together(tmp_path, {"a": b"new", "b": None})  # type: ignore[dict-item]  # on purpose
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old", "b": b"old"}

@@ -41,7 +41,7 @@ class PortAudioError(Exception):
 @pytest.fixture
 def sounddevice(monkeypatch: pytest.MonkeyPatch) -> type[Stream]:
     module = ModuleType("sounddevice")
-    module.InputStream, module.PortAudioError = Stream, PortAudioError  # type: ignore[attr-defined]
+    vars(module).update(InputStream=Stream, PortAudioError=PortAudioError)
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     return Stream
 

@@ -236,12 +236,13 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
     run(replace(options, labels_only=True))
     train = batches.load(options.clips, "train", 8, torch.device("cpu"))
     losses = {}
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {}, {"dropout": 0.3}, {"beta": 9.0}, {"firing": 0.2}, {"sharpen": 0.9}, {"decay": 0.5},
         {"rotate": False}, {"levels": (-60.0, -50.0)},
         {"half": False},
-    ):
-        recipe = replace(options.recipe, epochs=1, **change)  # type: ignore[arg-type]
+    )
+    for change in changes:
+        recipe = replace(options.recipe, epochs=1, **change)
         task = Task(name="bam", seed=1, recipe=recipe, data="", folder=tmp_path)
         training = Training(task, train, train)
         loss = training.run_epoch()
