@@ -1,6 +1,7 @@
 """The verbs that train networks and measure them, and their options."""
 
 import argparse
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ VARIANTS_HELP = (
     "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary, beta-N,"
     " pow2-scales"
 )
+OUTPUTS_HELP = (
+    "what the networks predict: pesq (by default), dnsmos, for which DNSMOS P.808 is asked (needs"
+    " the extra teacher), or pesq,dnsmos"
+)
 LABEL_HELP = (
     "what is to be predicted: pesq, as the list says, or dnsmos, for which DNSMOS P.808 is asked"
     " (needs the extra teacher); default: %(default)s"
@@ -80,6 +85,7 @@ def experiment_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=SOURCES_HELP)
     sub.add_argument("--out", type=Path, metavar="DIR", default=BUILT / "experiment", help=OUT_HELP)
     sub.add_argument("--variants", metavar="NAME,...", help=VARIANTS_HELP)
+    sub.add_argument("--outputs", metavar="NAME,...", help=OUTPUTS_HELP)
     for name, (kind, text) in (EXPERIMENT_OPTIONS | RECIPE_OPTIONS).items():
         sub.add_argument(f"--{name}", type=kind, help=text)
     sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
@@ -111,6 +117,9 @@ def train(args: argparse.Namespace) -> int:
 
 def experiment(args: argparse.Namespace) -> int:
     """Train and compare the paper's variants, from folders of audio; may be run again."""
+    # Processes share the cores out themselves: a matrix product that takes them all for itself
+    # stops the others. Must be said before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from golden.experiment.experiment import Options
     from golden.experiment.experiment import run as train_all
     from golden.experiment.recipe import Recipe
@@ -118,13 +127,14 @@ def experiment(args: argparse.Namespace) -> int:
     recipe: dict[str, Any] = _given(args, RECIPE_OPTIONS)
     options: dict[str, Any] = _given(args, EXPERIMENT_OPTIONS)
     recipe |= {name: False for name in ("warm", "rotate", "half") if getattr(args, f"no_{name}")}
-    if args.variants is not None:
-        options["variants"] = tuple(args.variants.split(","))
-    chosen = Options(
+    for name, chosen in (("variants", options), ("outputs", recipe)):
+        if (given := getattr(args, name)) is not None:
+            chosen[name] = tuple(given.split(","))
+    asked = Options(
         data=args.data, out=args.out, recipe=Recipe(**recipe), labels_only=args.labels_only,
         **options,
     )
-    for path in train_all(chosen, note):
+    for path in train_all(asked, note):
         print(path)
     return 0
 

@@ -6,6 +6,7 @@ falls below its floor in very quiet ones.
 """
 
 import hashlib
+import importlib.util
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -67,6 +68,22 @@ def mos(samples: Samples) -> float:
     return float(np.mean(scores))
 
 
+def require() -> Path:
+    """Where the model lies, if there is all that it needs.
+
+    Raises
+    ------
+    ValueError
+        The packages speechmos or onnxruntime are missing.
+    """
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise ValueError(
+            "DNSMOS P.808 needs the package onnxruntime:"
+            " install the extra with pip install '.[teacher]'",
+        )
+    return dnsmos.model_path()
+
+
 @lru_cache(maxsize=1)
 def session() -> Any:
     """Load the model into onnxruntime, for one thread; once a process.
@@ -74,18 +91,13 @@ def session() -> Any:
     Raises
     ------
     ValueError
-        The packages speechmos or onnxruntime are missing.
+        As for `require`.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ValueError(
-            "DNSMOS P.808 needs the package onnxruntime:"
-            " install the extra with pip install '.[teacher]'",
-        ) from None
+    path = str(require())
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = str(dnsmos.model_path())
     return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
 
 

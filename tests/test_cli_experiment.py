@@ -31,6 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
         (["--seeds", "0"], "seeds must be at least 1, not 0"),
         (["--rate", "0"], "rate must be positive, not 0.0"),
         (["--clips", "3"], "clips must be an integer of at least 64, not 3"),
+        (["--outputs", "mos"], "outputs must be some of pesq, dnsmos, each once, not 'mos'"),
         (["--device", "abacus"], "device must be cpu or cuda, not 'abacus'"),
     ],
 )
@@ -55,7 +56,7 @@ def test_what_is_given_reaches_the_experiment(
     code = bambino.main([
         "experiment", "--data", str(tmp_path), "--variants", "float,beta-3", "--seeds", "2",
         "--unseen-kinds", "7", "--warm-up", "0.1", "--no-warm", "--no-half", "--labels-only",
-        "--test-list", "list.jsonl",
+        "--test-list", "list.jsonl", "--outputs", "pesq,dnsmos",
     ])
     assert code == 0
     assert capsys.readouterr().out == "results.json\n"
@@ -65,3 +66,4 @@ def test_what_is_given_reaches_the_experiment(
     assert options.test_list == Path("list.jsonl")
     recipe = options.recipe
     assert (recipe.warm_up, recipe.warm, recipe.half, recipe.rotate) == (0.1, False, False, True)
+    assert recipe.outputs == ("pesq", "dnsmos")

@@ -1,5 +1,6 @@
 """Labelled clips as batches of codes on a device, augmented there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from golden.experiment import store
 from golden.experiment.recipe import Recipe
 from golden.experiment.store import Row, Split, Store
 from golden.front_end import FrontEnd, standardised
+from golden.heads import PESQ
 
 STATISTICS = 1024
 """Clips whose spectrograms say what the codes stand for: the first ones, however many there are."""
@@ -58,12 +60,19 @@ class Clips:
         return torch.cat(parts)
 
 
-def load(cache: Path, split: Split, count: int, device: torch.device) -> Clips:
-    """Read the first `count` clips of a split; a GPU gets all of them, the CPU maps the file."""
+def load(
+    cache: Path, split: Split, count: int, device: torch.device,
+    outputs: Sequence[str] = (PESQ,),
+) -> Clips:
+    """Read the first `count` clips of a split, and their labels `outputs`.
+
+    A GPU gets all of them, the CPU maps the file.
+    """
     at_hand = Store(cache, split)
     rows = at_hand.rows(count)
     features = torch.from_numpy(at_hand.features(count))
-    labels = torch.tensor([[row.pesq] for row in rows], dtype=torch.float32)
+    said = [[row.label(name) for name in outputs] for row in rows]
+    labels = torch.tensor(said, dtype=torch.float32)
     return Clips(features=features.to(device), targets=labels.to(device), rows=rows)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from golden.batches import to_codes
 from golden.experiment import clips as batches
 from golden.experiment import labelling, lists, results, store, workers
+from golden.experiment.clips import Clips
 from golden.experiment.recipe import Recipe
 from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
@@ -140,15 +141,13 @@ class _Experiment:
         counts = self.together.share(counts)
         if o.labels_only:
             return []
-        host = torch.device("cpu")
-        self.train = batches.load(o.clips, "train", counts["train"], self.device)
-        self.valid = batches.load(o.clips, "valid", counts["valid"], self.device)
-        self.sets = {
-            "known": batches.load(o.clips, "known", counts["known"], host),
-            "unseen_kinds": batches.load(
-                o.clips, "unseen_kinds", counts["unseen_kinds"], host,
-            ),
-        }
+        host, outputs = torch.device("cpu"), o.recipe.outputs
+
+        def load(split: Split, device: torch.device) -> Clips:
+            return batches.load(o.clips, split, counts[split], device, outputs)
+
+        self.train, self.valid = load("train", self.device), load("valid", self.device)
+        self.sets = {"known": load("known", host), "unseen_kinds": load("unseen_kinds", host)}
         self.digest = store.digest(
             {
                 "train": self.train.rows,
@@ -156,6 +155,7 @@ class _Experiment:
                 "known": self.sets["known"].rows,
                 "unseen_kinds": self.sets["unseen_kinds"].rows,
             },
+            outputs,
         )
         if self.together.first:
             folder = o.out / "results"
@@ -177,7 +177,8 @@ class _Experiment:
         given = _lists(o, found)
         counts = counts | {split: len(listed) for split, listed in given.items()}
         manifest = labelling.label_all(
-            found, o.clips, counts, processes=o.processes, lists=given, report=self.report,
+            found, o.clips, counts, processes=o.processes, lists=given,
+            outputs=o.recipe.outputs, report=self.report,
         )
         skipped = f"{len(found.skipped)} files skipped"
         failed = ", ".join(f"{count} ({why})" for why, count in manifest["failed"].items())

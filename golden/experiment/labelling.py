@@ -5,6 +5,7 @@ processes, killed and started again, makes the same clips, and a larger number o
 smaller one.
 """
 
+import math
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from golden import labels
+from golden import dnsmos, labels, teacher
 from golden.data import Recording
 from golden.data import Split as Side
 from golden.experiment import manifests, store
@@ -29,7 +30,8 @@ from golden.experiment.scene import Scene
 from golden.experiment.sources import Sources
 from golden.experiment.store import SHARD, Row, Split, Store
 from golden.front_end import log_mel
-from golden.mixing import SilentMixError
+from golden.heads import PESQ
+from golden.mixing import Samples, SilentMixError
 
 ATTEMPTS = 50
 
@@ -54,6 +56,8 @@ class Job:
         The split's side.
     listed
         Scenes and labels, where a test list gives them; otherwise None.
+    outputs
+        Labels that every clip must have, by their names in `golden.heads`.
     """
 
     folder: Path
@@ -64,6 +68,7 @@ class Job:
     seed: int
     recordings: tuple[Recording, ...]
     listed: tuple[tuple[Scene, float], ...] | None = None
+    outputs: tuple[str, ...] = (PESQ,)
 
     @property
     def rows(self) -> list[Row] | None:
@@ -71,32 +76,45 @@ class Job:
         rows = Store(self.cache, self.split).shard(self.number)
         return rows if rows is not None and len(rows) == self.count else None
 
+    @property
+    def teaches(self) -> bool:
+        """Whether the teacher is asked."""
+        return dnsmos.OUTPUT in self.outputs
+
 
 def make_shard(job: Job) -> list[Row]:
-    """Make what is missing of one shard: scenes, labels and features, or features alone.
+    """Make what is missing of one shard: scenes, labels and features, or some of them.
 
     Raises
     ------
     ValueError
-        `ATTEMPTS` scenes in a row could not be labelled, or the package `pesq` is missing.
+        `ATTEMPTS` scenes in a row could not be labelled, or a package for labels is missing.
     OSError
         The disk is full.
     """
-    at_hand = Store(job.cache, job.split)
     rows = job.rows
-    if rows is not None:
-        features = [_features(render(job.folder, row.scene)[1], row.scene, job) for row in rows]
-        rows = [
-            replace(row, crc=store.checksum(one)) for row, one in zip(rows, features, strict=True)
-        ]
-    else:
-        made = [_make(job, i) for i in range(job.count)]
-        rows, features = [row for row, _ in made], [one for _, one in made]
-    at_hand.write(job.number, rows, cast("store.Features", np.stack(features)))
+    made = [
+        _make(job, i) if rows is None else _again(job, rows[i]) for i in range(job.count)
+    ]
+    rows, features = [row for row, _ in made], [one for _, one in made]
+    Store(job.cache, job.split).write(job.number, rows, cast("store.Features", np.stack(features)))
     return rows
 
 
-def _make(job: Job, i: int) -> tuple[Row, Any]:
+def _again(job: Job, row: Row) -> tuple[Row, store.Features]:
+    """Make features, and what is missing of the labels, of a row that is there."""
+    clip = render(job.folder, row.scene)[1]
+    return _completed(job, row, clip)
+
+
+def _completed(job: Job, row: Row, clip: Samples) -> tuple[Row, store.Features]:
+    one = _features(clip, row.scene, job)
+    asked = job.teaches and row.dnsmos is None
+    score = round(teacher.mos(clip), 4) if asked else row.dnsmos
+    return replace(row, crc=store.checksum(one), dnsmos=score), one
+
+
+def _make(job: Job, i: int) -> tuple[Row, store.Features]:
     """Draw until a scene can be labelled."""
     index = job.number * SHARD + i
     rng = np.random.default_rng([job.seed, store.SPLITS.index(job.split), index])
@@ -121,19 +139,17 @@ def _make(job: Job, i: int) -> tuple[Row, Any]:
             except RuntimeError as error:  # what the package raises for its other failures
                 failed.append(f"PESQ failed ({type(error).__name__})")
                 continue
-        one = _features(clip, scene, job)
         row = Row(
-            id=f"{job.split}-{index:06d}", scene=scene, pesq=pesq, crc=store.checksum(one),
-            failed=tuple(failed),
+            id=f"{job.split}-{index:06d}", scene=scene, pesq=pesq, crc=0, failed=tuple(failed),
         )
-        return row, one
+        return _completed(job, row, clip)
     raise ValueError(
         f"{job.folder}: the recordings must give clips that can be labelled, not fail"
         f" {ATTEMPTS} times in a row ({failed[-1]})",
     )
 
 
-def _features(clip: Any, scene: Scene, job: Job) -> store.Features:
+def _features(clip: Samples, scene: Scene, job: Job) -> store.Features:
     """Log-mel of a clip: in training as codes and at one level, otherwise as it is heard."""
     if job.split != "train":
         return log_mel(clip, labels.unstandardised())
@@ -143,21 +159,24 @@ def _features(clip: Any, scene: Scene, job: Job) -> store.Features:
 
 def jobs(
     sources: Sources, cache: Path, counts: dict[Split, int], seed: int,
-    lists: dict[Split, Listed],
+    lists: dict[Split, Listed], outputs: tuple[str, ...] = (PESQ,),
 ) -> Iterator[Job]:
-    """Give the shards that are missing, or whose features are."""
+    """Give the shards that are missing, or whose features or some of `outputs` are."""
     for split, count in counts.items():
         at_hand = Store(cache, split)
         for number in range(-(-count // SHARD)):
             size = SHARD if split == "train" else min(SHARD, count - number * SHARD)
             rows = at_hand.shard(number)
             if rows is not None and len(rows) >= size and at_hand.whole(number, rows):
-                continue
+                said = [row.label(name) for row in rows for name in outputs]
+                if not any(map(math.isnan, said)):
+                    continue
             given = lists.get(split)
             yield Job(
                 folder=sources.folder, cache=cache, split=split, number=number, count=size,
                 seed=seed, recordings=sources.sides[SIDES[split]],
                 listed=tuple(given[number * SHARD :][:size]) if given else None,
+                outputs=outputs,
             )
 
 
@@ -169,6 +188,7 @@ def label_all(
     seed: int = 1,
     processes: int = 1,
     lists: dict[Split, Listed] | None = None,
+    outputs: tuple[str, ...] = (PESQ,),
     report: Report = lambda text: None,
     limit: float | None = None,
 ) -> dict[str, Any]:
@@ -188,6 +208,8 @@ def label_all(
         How many label at a time; 1 labels in this one.
     lists
         Scenes and labels of splits that are not to be drawn.
+    outputs
+        Labels that are needed, by their names in `golden.heads`; PESQ is always made.
     report
         Told how far it has come, about every ten seconds.
     limit
@@ -196,15 +218,17 @@ def label_all(
     Raises
     ------
     ValueError
-        The cache is another's, PESQ is missing, or no clip can be labelled.
+        The cache is another's, a package for labels is missing, or no clip can be labelled.
     OSError
         The disk is full. All shards made until then stay.
     """
     manifests.claim(sources, cache, seed)
-    missing = list(jobs(sources, cache, counts, seed, lists or {}))
+    missing = list(jobs(sources, cache, counts, seed, lists or {}, outputs))
     total, done, began, told = sum(job.count for job in missing), 0, time.monotonic(), 0.0
     if any(job.listed is None and job.rows is None for job in missing):
         labels.label(*labels.probe())
+    if any(job.teaches for job in missing):
+        teacher.require()
     for rows in _made(missing, processes):
         done += len(rows)
         seconds = time.monotonic() - began

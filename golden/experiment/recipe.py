@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from golden.heads import PESQ, check
 from golden.mixing import LEVEL_DB
 from golden.rules import refuse
 
@@ -49,6 +50,8 @@ class Recipe:
         Whether the forward and backward passes of training use bfloat16.
     average
         Decay per step of a running mean of the weights that is evaluated; 0: the last weights.
+    outputs
+        What the networks predict, by names in `golden.heads`; each weighs alike.
     """
 
     clips: int = 30000
@@ -68,6 +71,7 @@ class Recipe:
     decay: float = 0.0
     half: bool = True
     average: float = 0.0
+    outputs: tuple[str, ...] = (PESQ,)
 
     def __post_init__(self) -> None:
         broken = [
@@ -91,8 +95,12 @@ class Recipe:
                 broken.append(f"{name} must be at least 0, not {getattr(self, name)!r}")
         if not self.levels[0] <= self.levels[1]:
             broken.append(f"levels must rise, not {self.levels!r}")
+        try:
+            check(self.outputs)
+        except ValueError as error:
+            broken.append(str(error))
         refuse("recipe", broken)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self) | {"levels": list(self.levels)}
+        return asdict(self) | {"levels": list(self.levels), "outputs": list(self.outputs)}

@@ -14,13 +14,16 @@ from torch import Tensor, nn
 
 from golden import netfile
 from golden.adds.engine import AddsEngine
+from golden.dnsmos import OUTPUT as DNSMOS
 from golden.experiment.clips import Clips
+from golden.experiment.reading import TEACHER
 from golden.experiment.store import Row
 from golden.experiment.training import Floats, Training, predict
 from golden.experiment.variants import ones, variant
 from golden.export import compare_float, export
 from golden.figures import correlation, ranks
 from golden.files import write_whole
+from golden.heads import PESQ
 from golden.network import Network
 
 SCHEMA = 1
@@ -30,7 +33,10 @@ COMPARED = 100
 DECIMALS = 4
 """Of predictions; all figures are of the rounded ones, so that they can be computed anew."""
 
-TOOLS = ("torch", "numpy", "pesq", "soundfile")
+TOOLS = ("torch", "numpy", "pesq", "soundfile", "speechmos", "onnxruntime")
+
+SUFFIX = {PESQ: "", DNSMOS: TEACHER}
+"""Behind a set's name, by output."""
 
 
 def figures(labels: Floats, guess: Floats) -> dict[str, float | int]:
@@ -52,7 +58,7 @@ def test_file(sets: dict[str, list[Row]], data: str) -> dict[str, Any]:
             name: [
                 {
                     "id": row.id, "recipe": row.scene.text, "kind": row.scene.kind,
-                    "pesq": row.pesq, "teacher": None,
+                    "pesq": row.pesq, "teacher": row.dnsmos,
                 }
                 for row in rows
             ]
@@ -88,10 +94,13 @@ def record(
     task, one = training.task, variant(training.task.name)
     heard, bits = training.heard, training.bits
     codes = {name: clips.codes(heard, bits) for name, clips in sets.items()}
-    guess = {name: predict(best, one_set)[:, 0].round(DECIMALS) for name, one_set in codes.items()}
-    labels = {
-        name: clips.targets[:, 0].numpy().astype(np.float64) for name, clips in sets.items()
-    }
+    outputs = task.recipe.outputs
+    guess, labels = {}, {}
+    for name, clips in sets.items():
+        predicted, wanted = predict(best, codes[name]), clips.targets.double().numpy()
+        for i, output in enumerate(outputs):
+            guess[name + SUFFIX[output]] = predicted[:, i].round(DECIMALS)
+            labels[name + SUFFIX[output]] = wanted[:, i].round(DECIMALS)
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "variant": task.name,
@@ -106,7 +115,7 @@ def record(
             tool: metadata.version(tool) for tool in TOOLS if _installed(tool)
         },
         "history": training.history,
-        "sets": {name: figures(labels[name], guess[name]) for name in sets},
+        "sets": {name: figures(labels[name], guess[name]) for name in guess},
         "predictions": {name: values.tolist() for name, values in guess.items()},
         "ones": ones(best, one, codes["known"]),
         "integer": None,
@@ -124,7 +133,7 @@ def record(
         "origin": f"bambino experiment, data {task.data}, epoch of the best validation",
     }
     network = export(
-        best, codes["known"][:1].numpy(), names=["pesq"], front_end=heard, about=about,
+        best, codes["known"][:1].numpy(), names=outputs, front_end=heard, about=about,
     )
     result["integer"] = integers(best, network, codes, labels)
     return result, netfile.dumps(network)
@@ -138,12 +147,11 @@ def integers(
     found: dict[str, Any] = {}
     predictions: dict[str, Floats] = {}
     for name, one_set in codes.items():
-        scores = [
-            next(iter(network.scores(engine.predict(network, one.numpy()).raw).values()))
-            for one in one_set
-        ]
-        predictions[name] = np.array(scores).round(DECIMALS)
-        found[name] = figures(labels[name], predictions[name])
+        scores = [network.scores(engine.predict(network, one.numpy()).raw) for one in one_set]
+        for output in scores[0]:
+            each = name + SUFFIX[output]
+            predictions[each] = np.array([one[output] for one in scores]).round(DECIMALS)
+            found[each] = figures(labels[each], predictions[each])
     elements = mismatches = 0
     for one in codes["known"][:COMPARED]:
         for layer in compare_float(module, network, one.numpy()):

@@ -9,8 +9,10 @@ row's checksum tells whether its features are there.
 
 import hashlib
 import json
+import math
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from golden.experiment.scene import Scene, parse
 from golden.files import write_whole
+from golden.heads import PESQ
 
 SHARD = 64
 BANDS, FRAMES = 120, 249
@@ -49,6 +52,8 @@ class Row:
         Checksum of its features.
     failed
         Reasons for which earlier draws of this number were thrown away.
+    dnsmos
+        What DNSMOS P.808 thinks of it; None where nobody has asked.
     """
 
     id: str
@@ -56,6 +61,12 @@ class Row:
     pesq: float
     crc: int
     failed: tuple[str, ...] = ()
+    dnsmos: float | None = None
+
+    def label(self, name: str) -> float:
+        """Label by its name in `golden.heads`; NaN where it is missing."""
+        value = self.pesq if name == PESQ else self.dnsmos
+        return math.nan if value is None else value
 
 
 def compress(log_mel: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -107,8 +118,9 @@ class Store:
                 os.close(file)
         text = "".join(
             json.dumps({
-                "id": row.id, "pesq": row.pesq, "crc": row.crc, "failed": row.failed,
-                "scene": json.loads(row.scene.line()),
+                "id": row.id, "pesq": row.pesq,
+                **({} if row.dnsmos is None else {"dnsmos": row.dnsmos}),
+                "crc": row.crc, "failed": row.failed, "scene": json.loads(row.scene.line()),
             }, separators=(",", ":")) + "\n"
             for row in rows
         )
@@ -183,12 +195,13 @@ def checksum(features: Features) -> int:
     return zlib.crc32(np.ascontiguousarray(features).tobytes())
 
 
-def digest(splits: dict[Split, list[Row]]) -> str:
-    """Sixteen hexadecimal digits that stand for all clips and labels of an experiment."""
+def digest(splits: dict[Split, list[Row]], outputs: Sequence[str] = (PESQ,)) -> str:
+    """Sixteen hexadecimal digits that stand for all clips and `outputs` of an experiment."""
     whole = hashlib.sha256()
     for split in sorted(splits):
         for row in splits[split]:
-            whole.update(f"{row.id} {row.pesq} {row.scene.line()}\n".encode())
+            said = " ".join(str(row.label(name)) for name in outputs)
+            whole.update(f"{row.id} {said} {row.scene.line()}\n".encode())
     return whole.hexdigest()[:16]
 
 
@@ -196,4 +209,5 @@ def _row(values: dict[str, Any]) -> Row:
     return Row(
         id=values["id"], scene=parse(values["scene"]), pesq=float(values["pesq"]),
         crc=int(values["crc"]), failed=tuple(values["failed"]),
+        dnsmos=None if values.get("dnsmos") is None else float(values["dnsmos"]),
     )

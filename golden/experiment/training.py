@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from golden import descent
+from golden import descent, heads
 from golden.experiment.clips import Clips, Draws, front_end
 from golden.experiment.recipe import Recipe
 from golden.experiment.start import start
@@ -97,7 +97,7 @@ class Training:
     task
         What to train.
     train, valid
-        Clips.
+        Clips, with the recipe's labels.
     source
         The trained float network of the same seed, for a warm start and distillation, or None.
     taught
@@ -113,7 +113,7 @@ class Training:
         self.bits = one.input_bits
         self.heard = front_end(train, self.bits)
         torch.manual_seed(task.seed)
-        outputs = train.targets.shape[1]
+        outputs = len(recipe.outputs)
         self.network = build(one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs)
         self.network.to(task.device)
         descent.channels_last(self.network)
@@ -125,7 +125,7 @@ class Training:
             source_codes=draws.batch(train, heard, 8, slice(0, START_CLIPS))[0],
             firing=recipe.firing,
         )
-        self.targets = train.targets
+        self.targets, self.deviation = train.targets, heads.spread(train.targets)
         if taught is not None and recipe.distil:
             self.targets = torch.lerp(train.targets, taught, recipe.distil)
         self.mean = deepcopy(self.network) if recipe.average else self.network
@@ -210,7 +210,8 @@ class Training:
         for part, wanted in zip(*parts, strict=True):
             with torch.autocast(device, torch.bfloat16, enabled=recipe.half):
                 guess = self.network(part).float()
-            loss = (guess - wanted).square().sum() / (recipe.batch * wanted.shape[1])
+            error = (guess - wanted) / self.deviation
+            loss = error.square().sum() / (recipe.batch * wanted.shape[1])
             descent.gradients(loss)
             total += loss.detach()
         return total

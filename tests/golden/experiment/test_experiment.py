@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from golden import netfile
+from golden import netfile, teacher
 from golden.experiment import clips as batches
-from golden.experiment import lists, store
+from golden.experiment import lists, reading, store
 from golden.experiment.clips import Clips, Draws
 from golden.experiment.experiment import Options, run
 from golden.experiment.recipe import Recipe
@@ -99,6 +100,35 @@ def test_from_folders_to_results(options: Options) -> None:
         assert weights["conv1.weight"].shape == (32, 1, 3, 3)
         np.testing.assert_array_equal(weights["front_end_step"], network.front_end.step)
     assert not list(options.out.rglob("*.tmp"))
+
+
+def test_two_outputs_go_all_the_way(
+    options: Options, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def half(clip: NDArray[np.float32]) -> float:
+        return 1.0 + float(np.abs(clip).mean())
+
+    monkeypatch.setattr(teacher, "require", lambda: Path())
+    monkeypatch.setattr(teacher, "mos", half)
+    both = replace(recipe, outputs=("pesq", "dnsmos"))
+    run(replace(options, recipe=both, cache=tmp_path / "clips"))
+    found = reading.load(options.out / "results")
+    assert set(found.sets) == {
+        "known", "unseen_kinds", "known:teacher", "unseen_kinds:teacher",
+    }
+    for one in found.runs:
+        assert set(one.predictions) == set(found.sets)
+        assert not np.array_equal(one.predictions["known"], one.predictions["known:teacher"])
+    bits = found.of("bam-w8")[0]
+    assert bits.integer is not None
+    assert set(bits.integer.metrics) == set(found.sets)
+    assert bits.integer.mismatches == 0
+    for name, metrics in bits.integer.metrics.items():
+        assert metrics.mse == pytest.approx(bits.metrics[name].mse, rel=1e-4)
+    network = netfile.load(options.out / "results/runs/bam-w8-1.npz")
+    assert network.raw.names == ("pesq", "dnsmos")
+    with pytest.raises(ValueError, match="outputs must be some of pesq, dnsmos, each once"):
+        replace(recipe, outputs=("pesq", "mos"))
 
 
 def test_the_same_again_and_where_it_was_stopped(

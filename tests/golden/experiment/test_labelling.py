@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from golden import front_end as ears
-from golden import labels, mixing
+from golden import labels, mixing, teacher
 from golden.experiment import labelling, lists, manifests, store
 from golden.experiment.labelling import label_all
 from golden.experiment.render import render
@@ -83,6 +83,42 @@ def test_features_that_are_missing_are_made_again_without_labels(
     monkeypatch.setattr(labels, "label", None)
     label_all(found, tmp_path, COUNTS)
     assert content(tmp_path) == before
+
+
+def test_the_teacher_is_asked_for_what_it_has_not_said(
+    found: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def quiet(clip: mixing.Samples) -> float:
+        return float(np.abs(clip).mean())
+
+    def rows() -> list[store.Row]:
+        parts = [Store(tmp_path, split).rows(count) for split, count in COUNTS.items()]
+        return [row for part in parts for row in part]
+
+    both = ("pesq", "dnsmos")
+    label_all(found, tmp_path, COUNTS)
+    before = rows()
+    monkeypatch.setattr(teacher, "require", None)
+    with pytest.raises(TypeError):  # asked for before anything is rendered
+        label_all(found, tmp_path, COUNTS, outputs=both)
+    assert rows() == before
+    monkeypatch.setattr(teacher, "require", lambda: Path())
+    monkeypatch.setattr(teacher, "mos", quiet)
+    monkeypatch.setattr(labels, "label", None)
+    label_all(found, tmp_path, COUNTS, outputs=both)
+    after = rows()
+    assert [replace(row, dnsmos=None) for row in after] == before
+    for row in after:
+        assert row.dnsmos == round(quiet(render(found.folder, row.scene)[1]), 4)
+        assert (row.label("pesq"), row.label("dnsmos")) == (row.pesq, row.dnsmos)
+    monkeypatch.setattr(teacher, "mos", None)
+    held = content(tmp_path)
+    label_all(found, tmp_path, COUNTS, outputs=both)
+    label_all(found, tmp_path, COUNTS)
+    assert content(tmp_path) == held
+    splits: dict[Split, list[store.Row]] = {"known": after}
+    assert store.digest(splits) == store.digest({"known": before})
+    assert store.digest(splits) != store.digest(splits, both)
 
 
 def test_labels_that_fail_are_counted(
