@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ OUTPUTS_HELP = (
     "what the networks predict: pesq (by default), dnsmos, for which DNSMOS P.808 is asked (needs"
     " the extra teacher), or pesq,dnsmos"
 )
+LIST_HELP = "mixes (CSV), or with --part scenes (JSON lines); without it the shipped list"
+PART_HELP = (
+    "of the experiment's list: kinds of distortion that training knows, or two that it does not"
+)
 LABEL_HELP = (
     "what is to be predicted: pesq, as the list says, or dnsmos, for which DNSMOS P.808 is asked"
     " (needs the extra teacher); default: %(default)s"
@@ -97,7 +102,8 @@ def experiment_options(sub: argparse.ArgumentParser) -> None:
 def evaluate_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of `evaluate`."""
     sub.add_argument("--data", type=Path, metavar="DIR", default=DATA, help=DATA_HELP)
-    sub.add_argument("--list", type=Path, metavar="CSV", help="mixes; without it the shipped list")
+    sub.add_argument("--list", type=Path, metavar="FILE", help=LIST_HELP)
+    sub.add_argument("--part", choices=("known", "unseen_kinds"), help=PART_HELP)
     sub.add_argument("--label", choices=("pesq", "dnsmos"), default="pesq", help=LABEL_HELP)
     sub.add_argument("--checkpoint", type=Path, metavar="PT", help=CHECKPOINT_HELP)
     sub.add_argument("--float", action="store_true", help="measure the checkpoint itself")
@@ -152,11 +158,17 @@ def evaluate(args: argparse.Namespace) -> int:
 
     from boards import report
     from golden import testlist
+    from golden.evaluate import Labelled, evaluate_checkpoint
     from golden.evaluate import evaluate as measure
-    from golden.evaluate import evaluate_checkpoint
+    from golden.experiment import lists
 
     ticker = partial(track, description="evaluating", console=Console(stderr=True))
-    mixes = testlist.read(testlist.PATH if args.list is None else args.list)
+    mixes: Sequence[Labelled]
+    if args.part is None:
+        mixes = testlist.read(args.list or testlist.PATH)
+    else:
+        parts = lists.read(args.list or lists.TEST_LIST)
+        mixes = [lists.TestScene(scene=scene, pesq=pesq) for scene, pesq in parts[args.part]]
     if args.float:
         if args.checkpoint is None or args.label != "pesq":
             raise ValueError("--float must come with --checkpoint, and without another --label")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,12 +16,23 @@ from golden.checkpoint import load_best
 from golden.figures import Floats, correlation, interval, ranks
 from golden.front_end import FrontEnd
 from golden.network import Network
-from golden.testlist import TestMix
 from golden.trace import LayerAgreement
 
 FLOAT_CLIPS = 100
 
-Ticker = Callable[[Iterable[TestMix]], Iterable[TestMix]]
+
+class Labelled(Protocol):
+    """A clip of a test list, as `golden.testlist` and `golden.experiment.lists` have them."""
+
+    @property
+    def pesq(self) -> float:
+        """Its label."""
+
+    def clip(self, data: Path) -> mixing.Samples:
+        """Make it from the recordings in `data`."""
+
+
+Ticker = Callable[[Iterable[Labelled]], Iterable[Labelled]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,15 +90,15 @@ def measure(
     )
 
 
-def _codes(data: Path, one: TestMix, front_end: FrontEnd, bits: int = 8) -> NDArray[np.uint8]:
-    (_, samples), *_ = audio.cut([mixing.mix(data, one.recipe)[1]], front_end)
+def _codes(data: Path, one: Labelled, front_end: FrontEnd, bits: int = 8) -> NDArray[np.uint8]:
+    (_, samples), *_ = audio.cut([one.clip(data)], front_end)
     return ears.codes(samples[: front_end.clip_samples], front_end, bits)
 
 
-def _labels(mixes: Sequence[TestMix], data: Path, label: str, processes: int) -> Floats:
+def _labels(mixes: Sequence[Labelled], data: Path, label: str, processes: int) -> Floats:
     if label == heads.PESQ:
         return np.array([one.pesq for one in mixes])
-    clips = (mixing.mix(data, one.recipe)[1] for one in mixes)
+    clips = (one.clip(data) for one in mixes)
     kept = cache.folder() / "teacher"
     return teacher.labels(clips, cache=kept, processes=processes).astype(np.float64)
 
@@ -104,7 +115,7 @@ def _output(names: Sequence[str], label: str) -> int:
 
 def evaluate(
     network: Network,
-    mixes: Sequence[TestMix],
+    mixes: Sequence[Labelled],
     data: Path,
     *,
     label: str = heads.PESQ,
@@ -119,7 +130,7 @@ def evaluate(
     network
         An integer network with a front-end and an output called like the label, or one only.
     mixes
-        Of `golden.testlist.read`.
+        Of `golden.testlist.read`, or scenes of `golden.experiment.lists`.
     data
         Folder of the recordings that the list names.
     label
@@ -170,7 +181,7 @@ def evaluate(
 
 @torch.no_grad()
 def evaluate_checkpoint(
-    checkpoint: Path, mixes: Sequence[TestMix], data: Path, *, ticker: Ticker = iter,
+    checkpoint: Path, mixes: Sequence[Labelled], data: Path, *, ticker: Ticker = iter,
 ) -> Evaluation:
     """Evaluate a `best.pt` with one output, PESQ, as floats: the ReLU baseline; see `evaluate`."""
     module, front_end = load_best(checkpoint)

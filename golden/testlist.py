@@ -31,6 +31,10 @@ class TestMix:
     recipe: mixing.Recipe
     pesq: float
 
+    def clip(self, data: Path) -> mixing.Samples:
+        """Make the mix from the recordings in `data`, float32 ``[sample]`` at 16 kHz."""
+        return mixing.mix(data, self.recipe)[1]
+
 
 def read(path: Path = PATH) -> tuple[TestMix, ...]:
     """Read a test list.

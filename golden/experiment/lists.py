@@ -1,17 +1,34 @@
 """Test lists: scenes and labels as lines of JSON, so that figures are of the same clips."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from golden.experiment import scene as scenes
+from golden.experiment.render import render
 from golden.experiment.scene import Scene
 from golden.experiment.store import Split, Store
 from golden.files import write_whole
+from golden.mixing import Samples
 
 TEST_LIST = Path(__file__).parent.parent / "weights" / "experiment.jsonl"
 """The committed test list."""
 
 Listed = list[tuple[Scene, float]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestScene:
+    """One line of a list, for `golden.evaluate`: what to render, and its wide-band PESQ."""
+
+    __test__ = False  # not a class of tests, whatever pytest makes of its name
+
+    scene: Scene
+    pesq: float
+
+    def clip(self, data: Path) -> Samples:
+        """Render the scene from the recordings in `data`, float32 ``[sample]`` at 16 kHz."""
+        return render(data, self.scene)[1]
 
 
 def read(path: Path) -> dict[Split, Listed]:
