@@ -186,9 +186,12 @@ class _Experiment:
                     f"{failed or 'none'}")
         return counts
 
+    def _recipe(self, name: str) -> Recipe:
+        return self.options.recipe.of_floats() if name == FLOAT else self.options.recipe
+
     def _task(self, name: str, seed: int) -> Task:
         return Task(
-            name=name, seed=seed, recipe=self.options.recipe, data=self.digest,
+            name=name, seed=seed, recipe=self._recipe(name), data=self.digest,
             folder=self.options.out / "work", device=self.device, workers=self.together,
         )
 
@@ -233,7 +236,7 @@ class _Experiment:
         path = folder / f"{name}-{seed}.json"
         if path.is_file():
             known = json.loads(path.read_text())
-            if (known["data"], known["recipe"]) != (self.digest, self.options.recipe.as_dict()):
+            if (known["data"], known["recipe"]) != (self.digest, self._recipe(name).as_dict()):
                 raise ValueError(
                     f"{path}: must be of the same recipe and data, not of others; give another"
                     " folder",

@@ -1,6 +1,6 @@
 """How every variant is trained: each means a named option, so that what helps can be measured."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from golden.heads import PESQ, check
@@ -100,6 +100,15 @@ class Recipe:
         except ValueError as error:
             broken.append(str(error))
         refuse("recipe", broken)
+
+    def of_floats(self) -> "Recipe":
+        """Give the recipe of the float network: what only concerns bits stands at its default.
+
+        So one float network serves every recipe that differs from another in nothing else.
+        """
+        usual = Recipe()
+        names = ("beta", "warm", "firing", "sharpen", "slope", "distil")
+        return replace(self, **{name: getattr(usual, name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -161,6 +161,28 @@ def test_the_same_again_and_where_it_was_stopped(
         run(replace(halves, recipe=replace(options.recipe, rate=0.1)))
 
 
+def test_one_float_network_serves_recipes_of_other_bits(
+    options: Options, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(replace(options, variants=("float",)))
+    before = results(options.out)
+    epochs: list[str] = []
+    run_epoch = Training.run_epoch
+
+    def watched(self: Training) -> float:
+        epochs.append(self.task.name)
+        return run_epoch(self)
+
+    monkeypatch.setattr(Training, "run_epoch", watched)
+    bits = replace(options.recipe, distil=0.2, firing=0.3, beta=2.0)
+    run(replace(options, recipe=bits))
+    assert epochs == ["bam-w8", "bam-w8"]
+    after = results(options.out)
+    assert after["float-1.json"] == before["float-1.json"]
+    assert after["bam-w8-1.json"]["recipe"] == bits.as_dict()
+    assert after["float-1.json"]["recipe"] == bits.of_floats().as_dict() != bits.as_dict()
+
+
 def test_a_checkpoint_of_another_recipe_or_none_is_refused(options: Options) -> None:
     run(replace(options, variants=("float",)))
     (options.out / "results/runs/float-1.json").unlink()
