@@ -43,7 +43,8 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
 }
 EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
     "cache": (Path, "folder of labelled clips; without it OUT/clips"),
-    "seeds": (int, "seeds 1 to N of each variant, default: 4"),
+    "seeds": (int, "how many seeds of each variant, default: 4"),
+    "first-seed": (int, "the first of them, default: 1; machines may share the seeds of one OUT"),
     "device": (str, "cpu or cuda; several through torchrun"),
     "threads": (int, "torch threads of each process"),
     "processes": (int, "processes that mix and label, default: 1"),

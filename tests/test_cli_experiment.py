@@ -29,6 +29,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
         (["--variants", "float,bam9"], "variant must be one of float, bam"),
         (["--variants", ""], "variant must be one of float, bam"),
         (["--seeds", "0"], "seeds must be at least 1, not 0"),
+        (["--first-seed", "0"], "first_seed must be at least 1, not 0"),
         (["--rate", "0"], "rate must be positive, not 0.0"),
         (["--clips", "3"], "clips must be an integer of at least 64, not 3"),
         (["--outputs", "mos"], "outputs must be some of pesq, dnsmos, each once, not 'mos'"),
@@ -55,7 +56,8 @@ def test_what_is_given_reaches_the_experiment(
     monkeypatch.setattr(experiment, "run", run)
     code = bambino.main([
         "experiment", "--data", str(tmp_path), "--variants", "float,beta-3", "--seeds", "2",
-        "--unseen-kinds", "7", "--warm-up", "0.1", "--no-warm", "--no-half", "--labels-only",
+        "--first-seed", "3", "--unseen-kinds", "7", "--warm-up", "0.1",
+        "--no-warm", "--no-half", "--labels-only",
         "--test-list", "list.jsonl", "--outputs", "pesq,dnsmos",
     ])
     assert code == 0
@@ -63,6 +65,7 @@ def test_what_is_given_reaches_the_experiment(
     (options,) = seen
     assert options.variants == ("float", "beta-3")
     assert (options.seeds, options.unseen_kinds, options.labels_only) == (2, 7, True)
+    assert options.first_seed == 3
     assert options.test_list == Path("list.jsonl")
     recipe = options.recipe
     assert (recipe.warm_up, recipe.warm, recipe.half, recipe.rotate) == (0.1, False, False, True)

@@ -40,7 +40,9 @@ class Options:
     variants
         Names; all but ``float`` need the float network of their seed, which is trained first.
     seeds
-        How many: 1, 2 ... `seeds`.
+        How many: `first_seed`, the next ...; so machines may share the seeds of one folder.
+    first_seed
+        See there.
     recipe
         How all are trained.
     device
@@ -62,6 +64,7 @@ class Options:
     cache: Path | None = None
     variants: tuple[str, ...] = tuple(VARIANTS)
     seeds: int = 4
+    first_seed: int = 1
     recipe: Recipe = field(default_factory=Recipe)
     device: str = "cpu"
     threads: int = 0
@@ -76,8 +79,8 @@ class Options:
         broken = [
             f"{name} must be at least {least}, not {getattr(self, name)!r}"
             for name, least in (
-                ("seeds", 1), ("threads", 0), ("processes", 1), ("valid", 2), ("known", 2),
-                ("unseen_kinds", 2),
+                ("seeds", 1), ("first_seed", 1), ("threads", 0), ("processes", 1), ("valid", 2),
+                ("known", 2), ("unseen_kinds", 2),
             )
             if getattr(self, name) < least
         ]
@@ -163,7 +166,8 @@ class _Experiment:
             rows = {name: one.rows for name, one in self.sets.items()}
             results.write_json(folder / "test.json", results.test_file(rows, self.digest))
         order = sorted(o.variants, key=lambda name: name != FLOAT)
-        paths = [self._one(name, seed) for seed in range(1, o.seeds + 1) for name in order]
+        seeds = range(o.first_seed, o.first_seed + o.seeds)
+        paths = [self._one(name, seed) for seed in seeds for name in order]
         return paths if self.together.first else []
 
     def _label(self, counts: dict[Split, int]) -> dict[Split, int]:

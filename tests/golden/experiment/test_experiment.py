@@ -177,6 +177,8 @@ def test_one_float_network_serves_recipes_of_other_bits(
     bits = replace(options.recipe, distil=0.2, firing=0.3, beta=2.0)
     run(replace(options, recipe=bits))
     assert epochs == ["bam-w8", "bam-w8"]
+    (path,) = run(replace(options, variants=("float",), first_seed=2))
+    assert path.name == "float-2.json"
     after = results(options.out)
     assert after["float-1.json"] == before["float-1.json"]
     assert after["bam-w8-1.json"]["recipe"] == bits.as_dict()
