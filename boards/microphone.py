@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.audio import LEAST_RATE, Change
+from golden.extras import install
 
 BLOCK_SECONDS = 0.02
 """What is read at once: a hop of the paper's front-end."""
 
-EXTRA = "pip install -c constraints.txt -e '.[microphone]'"
+EXTRA = install("microphone")
 
 
 class MicrophoneError(OSError):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from golden import extras
 from golden.front_end import FrontEnd, log_mel
 
 NAME = "dnsmos-p808"
@@ -61,9 +62,7 @@ def model_path() -> Path:
         path = Path(folder) / "dnsmos_models" / "model_v8.onnx"
         if path.is_file():
             return path
-    raise ValueError(
-        "DNSMOS P.808 needs the package speechmos: install the extra with pip install '.[teacher]'",
-    )
+    raise extras.lacks("DNSMOS P.808 needs", "speechmos", "teacher")
 
 
 def features(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from golden import data, mixing
+from golden import data, extras, mixing
 from golden.audio import SAMPLE_RATE
 from golden.front_end import FrontEnd, log_mel, standardised
 
@@ -45,9 +45,7 @@ def label(clean: mixing.Samples, noisy: mixing.Samples) -> float:
     try:
         import pesq
     except ImportError:
-        raise ValueError(
-            "labels need the package pesq: install the extra with pip install '.[train]'",
-        ) from None
+        raise extras.lacks("labels need", "pesq", "train") from None
     try:
         return float(pesq.pesq(SAMPLE_RATE, clean, noisy, "wb"))
     except pesq.NoUtterancesError:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from golden import extras
+
 LARGEST = 64 * 2**20
 """Greatest size of a file, bytes."""
 
@@ -83,9 +85,7 @@ def read(path: Path) -> Graph:
         import onnx
         from onnx import numpy_helper
     except ImportError:
-        raise ValueError(
-            "an ONNX file needs the package onnx: install the extra with pip install '.[sister]'",
-        ) from None
+        raise extras.lacks("an ONNX file needs", "onnx", "sister") from None
     if path.stat().st_size > LARGEST:
         raise OnnxError(f"{path}: must be at most {LARGEST} bytes, not {path.stat().st_size}")
     try:

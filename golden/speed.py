@@ -2,7 +2,7 @@
 
 All are timed in one process, turn by turn, so that what else the machine does hits all alike; the
 best turn of each counts. Microsoft's DNSMOS P.808 takes part where the package `speechmos` is
-installed (``pip install -c constraints.txt '.[bench]'``).
+installed (``pip install -c constraints.txt -e '.[bench]'``).
 """
 
 import importlib.util

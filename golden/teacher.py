@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden import audio, dnsmos
+from golden import audio, dnsmos, extras
 
 BATCH = 8
 """Windows that the model sees at once."""
@@ -77,10 +77,7 @@ def require() -> Path:
         The packages speechmos or onnxruntime are missing.
     """
     if importlib.util.find_spec("onnxruntime") is None:
-        raise ValueError(
-            "DNSMOS P.808 needs the package onnxruntime:"
-            " install the extra with pip install '.[teacher]'",
-        )
+        raise extras.lacks("DNSMOS P.808 needs", "onnxruntime", "teacher")
     return dnsmos.model_path()
 
 

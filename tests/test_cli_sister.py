@@ -42,7 +42,7 @@ def test_missing_packages_end_in_one_line(
     monkeypatch.setattr(dnsmos.importlib.util, "find_spec", lambda _: None)
     assert bambino.main(["sister", "--out", str(tmp_path / "out")]) == 2
     line = capsys.readouterr().err
-    assert line.startswith("bambino sister: DNSMOS P.808 needs the package speechmos: install")
+    assert line.startswith("bambino sister: DNSMOS P.808 needs the package speechmos: pip install")
     assert line.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
