@@ -154,20 +154,18 @@ class CompactArray(wiring.Component):
         mine = Mux(self.write.first, 1, turn)
         with m.If(self.write.valid):
             m.d.sync += turn.eq(mine << 1)
+        r_addr, w_addr, reads = self.load.addr, self.write.addr, self.load.read
+        if config.single_port:  # weights come only while nothing runs
+            shared = Signal.like(self.load.addr)
+            m.d.comb += shared.eq(Mux(self.write.valid, self.write.addr, self.load.addr))
+            r_addr, w_addr, reads = shared, shared, self.load.read & ~self.write.valid
         m.d.comb += [
-            r_port.addr.eq(self.load.addr),
-            r_port.en.eq(self.load.read),
-            w_port.addr.eq(self.write.addr),
+            r_port.addr.eq(r_addr),
+            r_port.en.eq(reads),
+            w_port.addr.eq(w_addr),
             w_port.data.eq(self.write.data.replicate(config.columns)),
             w_port.en.eq(Mux(self.write.valid, mine, 0)),
         ]
-        if config.single_port:  # weights come only while nothing runs
-            addr = Mux(self.write.valid, self.write.addr, self.load.addr)
-            m.d.comb += [
-                r_port.addr.eq(addr),
-                r_port.en.eq(self.load.read & ~self.write.valid),
-                w_port.addr.eq(addr),
-            ]
         return r_port.data
 
     def _total(

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Config
 from hw.packets import STREAM, Reply, header
+from hw.pieces import piece
 from hw.program import READ, RESULT
 
 
@@ -74,7 +75,7 @@ class CompactReader(wiring.Component):
         pieces = -(-config.word_bits // 32)
         most = max(config.map_words, bits // width)
         left, at = Signal(range(most + 1)), Signal(config.map_address_bits)
-        piece = Signal(range(pieces))
+        number = Signal(range(pieces))
         value = Signal(32)  # a header; then its top bits gather a result
         is_result = Signal()
         sent = self.o.valid & self.o.ready
@@ -115,17 +116,17 @@ class CompactReader(wiring.Component):
                             m.next = "IDLE"
             with m.State("FETCH"):
                 m.d.comb += self.r_en.eq(1)
-                m.d.sync += [at.eq(at + 1), left.eq(left - 1), piece.eq(0)]
+                m.d.sync += [at.eq(at + 1), left.eq(left - 1), number.eq(0)]
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [
                     self.o.valid.eq(1),
-                    self.o.p.data.eq(part.word_select(piece, 32)),
-                    self.o.p.last.eq((left == 0) & (piece == pieces - 1)),
+                    self.o.p.data.eq(piece(part, number, 32)),
+                    self.o.p.last.eq((left == 0) & (number == pieces - 1)),
                 ]
                 with m.If(sent):
-                    m.d.sync += piece.eq(piece + 1)
-                    with m.If(piece == pieces - 1):
+                    m.d.sync += number.eq(number + 1)
+                    with m.If(number == pieces - 1):
                         m.next = "FETCH"
                         with m.If(left == 0):
                             m.d.comb += self.done.eq(1)
@@ -135,7 +136,7 @@ class CompactReader(wiring.Component):
                 m.d.sync += [
                     at.eq(at + config.row_words),
                     left.eq(left - 1),
-                    value.eq(Cat(value[width:], part.word_select(self.result.lane, width))),
+                    value.eq(Cat(value[width:], piece(part, self.result.lane, width))),
                 ]
                 with m.If(left == 0):
                     m.next = "VALUE"

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from boards.link.protocol import CRC_BYTES
+from hw.pieces import piece
 
 
 class Framer(wiring.Component):
@@ -110,7 +111,7 @@ class Framer(wiring.Component):
                     with m.If(last):
                         m.next = "CHECKSUM"
             with m.State("CHECKSUM"), m.If(~self.busy):
-                m.d.sync += [byte.eq(self.crc.word_select(count[:2], 8)), count.eq(count + 1)]
+                m.d.sync += [byte.eq(piece(self.crc, count[:2], 8)), count.eq(count + 1)]
                 m.next = "WRITE"
                 with m.If(count == CRC_BYTES):
                     m.d.sync += byte.eq(0)

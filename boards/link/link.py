@@ -15,6 +15,7 @@ from boards.link.sender import Sender
 from boards.link.uart import UartReceiver, UartTransmitter
 from boards.link.unframer import Unframer
 from hw.packets import STREAM
+from hw.pieces import piece
 
 HALF = 256
 """Bytes of the buffer for each direction: one block RAM of 4 kbit in all."""
@@ -162,6 +163,10 @@ class Link(wiring.Component):
         said = Cat(fixed, dropped, repeated)
         end = len(said) // 8 - 1
         taken = framer.valid & framer.ready
+        # A word of the machine is seen a cycle late: were it at once, what the machine does next
+        # would hang, in one cycle, on what it offers, on this link and on what it is granted.
+        there = Signal()
+        m.d.sync += there.eq(self.i.valid & ~self.i.ready)
         with m.FSM():
             with m.State("IDLE"), m.If(pending):
                 m.d.sync += [
@@ -208,21 +213,21 @@ class Link(wiring.Component):
                         m.next = "DESCRIBE"
             with m.State("DESCRIBE"):
                 at = place[: end.bit_length()]
-                m.d.comb += [framer.valid.eq(1), framer.data.eq(said.word_select(at, 8))]
+                m.d.comb += [framer.valid.eq(1), framer.data.eq(piece(said, at, 8))]
                 with m.If(taken):
                     m.d.sync += place.eq(place + 1)
                     with m.If(place == end):
                         m.next = "STATUS"
             with m.State("BODY"):
                 m.d.sync += patience.eq(patience + 1)
-                fed = brought & ~feeder.busy & ~self.i.valid & (place == 0)
+                fed = brought & ~feeder.busy & ~there & (place == 0)
                 over = last | (place == 4 * PIECE_WORDS) | patience[-1] | fed
                 with m.If((place[:2] == 0) & over):
                     m.next = "STATUS"
                 with m.Else():
                     m.d.comb += [
-                        framer.valid.eq(self.i.valid),
-                        framer.data.eq(self.i.payload.data.word_select(place[:2], 8)),
+                        framer.valid.eq(there),
+                        framer.data.eq(piece(self.i.payload.data, place[:2], 8)),
                     ]
                 with m.If(taken):
                     m.d.comb += self.i.ready.eq(place[:2] == 3)
