@@ -34,7 +34,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "warm-up": (float, "share of the steps in which it rises"),
     "beta": (float, "steepness of the surrogate derivative"),
     "dropout": (float, "share dropped behind the first three convolutions"),
-    "firing": (float, "share of pooled sums that fire at the start"),
+    "firing": (float, "share of pooled sums that fire at the start, where no groups say it"),
     "sharpen": (float, "share of the steps in which bits are softened"),
     "slope": (float, "how steep they are at its end"),
     "distil": (float, "weight of the float network's predictions in the target"),
@@ -66,6 +66,9 @@ OUTPUTS_HELP = (
     "what the networks predict: pesq (by default), dnsmos, for which DNSMOS P.808 is asked (needs"
     " the extra teacher), or pesq,dnsmos"
 )
+NO_GROUPS_HELP = (
+    "bits do not start where the float network's values fall into two groups, but at --firing"
+)
 LIST_HELP = "mixes (CSV), or with --part scenes (JSON lines); without it the shipped list"
 PART_HELP = (
     "of the experiment's list: kinds of distortion that training knows, or two that it does not"
@@ -95,6 +98,7 @@ def experiment_options(sub: argparse.ArgumentParser) -> None:
     for name, (kind, text) in (EXPERIMENT_OPTIONS | RECIPE_OPTIONS).items():
         sub.add_argument(f"--{name}", type=kind, help=text)
     sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
+    sub.add_argument("--no-groups", action="store_true", help=NO_GROUPS_HELP)
     sub.add_argument("--no-rotate", action="store_true", help="clips begin where they begin")
     sub.add_argument("--no-half", action="store_true", help="float32 in training, not bfloat16")
     sub.add_argument("--labels-only", action="store_true", help="end when all is labelled")
@@ -133,7 +137,8 @@ def experiment(args: argparse.Namespace) -> int:
 
     recipe: dict[str, Any] = _given(args, RECIPE_OPTIONS)
     options: dict[str, Any] = _given(args, EXPERIMENT_OPTIONS)
-    recipe |= {name: False for name in ("warm", "rotate", "half") if getattr(args, f"no_{name}")}
+    means = ("warm", "groups", "rotate", "half")
+    recipe |= {name: False for name in means if getattr(args, f"no_{name}")}
     for name, chosen in (("variants", options), ("outputs", recipe)):
         if (given := getattr(args, name)) is not None:
             chosen[name] = tuple(given.split(","))

@@ -162,7 +162,7 @@ def _convolution(block: _Block, given: _Signal, zero: int) -> tuple[QuantConv2d,
     floats = _batched(nn.Sequential(part, *block.pools, nn.ReLU()), given.floats)
     rows, wanted = _rows(sums), _rows(floats)
     count = rows.shape[1]
-    below = (wanted <= _split(wanted)[:, None]).sum(1).clamp(1, count - 1)
+    below = (wanted <= middle(wanted)[:, None]).sum(1).clamp(1, count - 1)
     order, channels = rows.sort(dim=1).values, torch.arange(len(rows))
     threshold = (order[channels, below - 1] + order[channels, below]) / 2
     spread = rows.std(dim=1).clamp_min(1e-6)
@@ -198,8 +198,13 @@ def _dense(part: nn.Linear, given: _Signal, *, hidden: bool) -> tuple[QuantLinea
     return dense, _Signal(dense(given.new), floats, 0 * stretch, 1 / stretch, given.step)
 
 
-def _split(values: Tensor) -> Tensor:
-    """Middle of the means of the two groups of least variance, per row of `values`."""
+def middle(values: Tensor) -> Tensor:
+    """Middle of the means of the two groups of least variance, per row of `values`.
+
+    References
+    ----------
+    Lloyd, "Least squares quantization in PCM", IEEE Trans. Information Theory 28(2), 1982.
+    """
     low, high = values.amin(1), values.amax(1)
     for _ in range(ROUNDS):
         upper = values > ((low + high) / 2)[:, None]

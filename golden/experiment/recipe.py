@@ -32,8 +32,11 @@ class Recipe:
         Share of activations dropped behind the first three convolutions.
     warm
         Whether other variants start from the float network of the same seed.
+    groups
+        Whether a warm start's bits fire as often as the float network's values are in the upper
+        of two groups, channel by channel.
     firing
-        Share of pooled sums that fire at the start.
+        Share of pooled sums that fire at the start where they do not.
     sharpen
         Share of the steps in which bits are softened, ever less: slope 1 to `slope`.
     slope
@@ -62,6 +65,7 @@ class Recipe:
     beta: float = 1.0
     dropout: float = 0.0
     warm: bool = True
+    groups: bool = True
     firing: float = 0.5
     sharpen: float = 0.0
     slope: float = 16.0
@@ -107,7 +111,7 @@ class Recipe:
         So one float network serves every recipe that differs from another in nothing else.
         """
         usual = Recipe()
-        names = ("beta", "warm", "firing", "sharpen", "slope", "distil")
+        names = ("beta", "warm", "groups", "firing", "sharpen", "slope", "distil")
         return replace(self, **{name: getattr(usual, name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from golden.binarise import middle
 from golden.quantise import QuantConv2d, QuantLinear, QuantReLU, Step
 
 BLOCKS = (
@@ -26,14 +27,16 @@ def start(
     source: nn.Sequential | None = None,
     source_codes: Tensor | None = None,
     firing: float = 0.5,
+    groups: bool = True,
 ) -> None:
     """Bring a network of `variants.build` to where training finds gradients, in place.
 
     Layer by layer on one batch, with the source's weights where there is one:
 
-    - Before bits, pooled sums get unit deviation per channel and a bias with which `firing` of
-      them fire. To the next layer a bit is worth what the source's activation is larger by where
-      the bit is 1.
+    - Before bits, pooled sums get unit deviation per channel, and a bias: with `groups` as many
+      fire as the source's activation has values in the upper of two groups, otherwise `firing` of
+      them. To the next layer a bit is worth what the source's activation is larger by where the
+      bit is 1.
     - Before codes, rows get a greatest weight of 1, and the next layer takes over what that
       changes; then the codes' step is chosen.
     - Before codes, and in dense layers, the bias keeps the mean of the source's sums; without a
@@ -53,7 +56,9 @@ def start(
     source_codes
         The batch in the source's codes, where they are others.
     firing
-        Share of pooled sums that fire at the start.
+        Share of pooled sums that fire at the start, where no groups say it.
+    groups
+        Whether a source's two groups of values, channel by channel, say how many fire.
     """
     wanted: dict[str, Tensor] = {}
     if source is not None:
@@ -87,7 +92,11 @@ def start(
         activation = network.get_submodule(fire) if fire else None
         before, after = wanted.get(pool or name), wanted.get(fire)
         if isinstance(activation, Step):
-            sums = _undecided(layer, sums, firing)
+            share = torch.full((sums.shape[1],), firing, device=sums.device)
+            if groups and after is not None:
+                felt = _some(after)
+                share = (felt > middle(felt)[:, None]).float().mean(dim=1)
+            sums = _undecided(layer, sums, share)
             if after is not None:
                 worth = _worth(sums > 0, after)
         elif activation is None and before is None:
@@ -139,15 +148,23 @@ def _move(layer: nn.Conv2d | nn.Linear, by: Tensor) -> Tensor:
     return by
 
 
-def _undecided(layer: nn.Conv2d | nn.Linear, sums: Tensor, firing: float) -> Tensor:
-    """Give `layer` sums of unit deviation of which `firing` fire; return them."""
+def _some(sums: Tensor) -> Tensor:
+    """Up to `SAMPLED` values of each channel, ``[channel, place]``."""
     flat = _channels(sums)
-    some = flat[:, :: flat.shape[1] // SAMPLED + 1]
-    middle = some.quantile(1.0 - firing, dim=1)
+    return flat[:, :: flat.shape[1] // SAMPLED + 1]
+
+
+def _undecided(layer: nn.Conv2d | nn.Linear, sums: Tensor, firing: Tensor) -> Tensor:
+    """Give `layer` sums of unit deviation of which `firing` fire, by channel; return them."""
+    some = _some(sums)
+    order, channels = some.sort(dim=1).values, torch.arange(len(some), device=some.device)
+    last = some.shape[1] - 1
+    first = ((1.0 - firing) * some.shape[1]).round().long().clamp(1, last)
+    threshold = (order[channels, first - 1] + order[channels, first]) / 2
     narrow = 1 / some.std(dim=1).clamp_min(LEAST)
-    _move(layer, -middle)
+    _move(layer, -threshold)
     _scale(layer, narrow, narrow)
-    return (sums - _as(middle, sums)) * _as(narrow, sums)
+    return (sums - _as(threshold, sums)) * _as(narrow, sums)
 
 
 def _worth(bits: Tensor, felt: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class Training:
         start(
             self.network, codes, train.targets[index], source=source if recipe.warm else None,
             source_codes=draws.batch(train, heard, 8, slice(0, START_CLIPS))[0],
-            firing=recipe.firing,
+            firing=recipe.firing, groups=recipe.groups,
         )
         self.targets, self.deviation = train.targets, heads.spread(train.targets)
         if taught is not None and recipe.distil:

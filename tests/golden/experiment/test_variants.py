@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from golden.binarise import middle
 from golden.experiment.start import start
 from golden.experiment.training import predict
 from golden.experiment.variants import ABLATIONS, VARIANTS, build, ones, sharpen, variant
@@ -99,11 +100,35 @@ def test_bits_start_with_the_float_networks_features(name: str) -> None:
     assert wanted.mean() == pytest.approx(got.mean(), abs=0.1)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["bam-w8", "dense-binary"])
+def test_bits_fire_as_often_as_the_source_is_in_its_upper_group(name: str) -> None:
+    source, codes = floats(), clips(24)
+    network = build(variant(name))
+    start(network, codes, targets(codes), source=source)
+    layers = ["fire1", "fire2", "fire3", "fire4"] + ["relu1"] * (name == "dense-binary")
+    x, y = codes, codes
+    felt, bits = {}, {}
+    for part, layer in source.named_children():
+        x = felt[part] = layer(x)
+    for part, layer in network.train().named_children():
+        y = bits[part] = layer(y)
+    seen = []
+    for part in layers:
+        values, ones_of = (each[part].transpose(0, 1).flatten(1) for each in (felt, bits))
+        wanted = (values > middle(values)[:, None]).float().mean(dim=1)
+        some = (wanted > 0.05) & (wanted < 0.95)
+        few = 3 / values.shape[1]  # clips that rounded weights before it may move
+        assert torch.allclose(ones_of.mean(dim=1)[some], wanted[some], atol=max(0.03, few))
+        seen += wanted.tolist()
+    assert max(seen) - min(seen) > 0.2
+
+
 def test_codes_of_fewer_bits_start_from_the_sources_own_codes() -> None:
     source, codes = floats(), clips(32)
     few = clips(32, bits=4)
     network = build(variant("codes-4"))
-    start(network, few, targets(codes), source=source, source_codes=codes)
+    start(network, few, targets(codes), source=source, source_codes=codes, groups=False)
     shares = ones(network, variant("codes-4"), few)
     assert all(shares[f"conv{i}"] == pytest.approx(0.5, abs=0.06) for i in range(1, 5))
 
