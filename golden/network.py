@@ -6,7 +6,7 @@ kh over bands and kw over frames. Its layers are in `golden.layer`, how it hears
 `golden.front_end`; reading and writing the file is `golden.netfile`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -111,6 +111,25 @@ class Network:
         if int(codes.max()) >= 2**self.input_bits:
             top = 2**self.input_bits - 1
             raise ValueError(f"codes must be at most {top}, not {int(codes.max())}")
+
+    def only(self, *names: str) -> "Network":
+        """Give the same network with these outputs alone, in this order.
+
+        Raises
+        ------
+        ValueError
+            There is no such output, or none or one twice was asked for.
+        """
+        end, layer = self.raw, self.layers[-1]
+        if not names or len(set(names)) != len(names) or not set(names) <= set(end.names):
+            known = ", ".join(end.names)
+            raise ValueError(f"outputs must be some of {known}, each once, not {', '.join(names)}")
+        rows = [end.names.index(name) for name in names]
+        kept = Raw(
+            bias=end.bias[rows], scale=end.scale[rows], offset=end.offset[rows], names=names,
+        )
+        last = replace(layer, weights=layer.weights[rows], end=kept)
+        return replace(self, layers=(*self.layers[:-1], last))
 
     def scores(self, raw: NDArray[np.int32]) -> dict[str, float]:
         """Name and value of every output, from the raw result int32 ``[out]``."""

@@ -8,7 +8,9 @@ import pytest
 
 from golden.front_end import FrontEnd
 from golden.layer import Layer, Raw, Requantise, Threshold
+from golden.naive import NaiveEngine
 from golden.network import Network
+from golden.random_networks import random_codes, tiny_network
 from golden.rules import NetworkError, is_int
 
 
@@ -221,6 +223,23 @@ def test_scores_are_named_and_scaled() -> None:
     last = replace(LAST, weights=ones(2, 2, 1, 1), end=raw)
     network = replace(NETWORK, layers=(FIRST, last))
     assert network.scores(ints(4, -3)) == {"a": 3.0, "b": -7.0}
+
+
+def test_some_outputs_alone_say_what_they_said() -> None:
+    network = tiny_network()
+    names = network.raw.names
+    codes = random_codes(np.random.default_rng(2), network)
+    engine = NaiveEngine()
+    said = network.scores(engine.predict(network, codes).raw)
+    for kept in ((names[1],), tuple(reversed(names))):
+        few = network.only(*kept)
+        assert few.raw.names == kept
+        assert few.scores(engine.predict(few, codes).raw) == {name: said[name] for name in kept}
+        assert few.layers[:-1] == network.layers[:-1]
+    wrong: tuple[tuple[str, ...], ...] = ((), ("mos",), (names[0], names[0]))
+    for each in wrong:
+        with pytest.raises(ValueError, match=f"outputs must be some of {', '.join(names)}, each"):
+            network.only(*each)
 
 
 @pytest.mark.parametrize(
