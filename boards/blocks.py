@@ -115,8 +115,8 @@ def memories(config: Config) -> tuple[Memory, ...]:
     if getattr(cell, "ram", "") == "block":
         found.append(
             Memory(
-                name="tables", words=cell.entries, width=cell.data_bits, always_blocks=True,
-                copies=config.cells * config.columns,
+                name="tables", words=cell.entries << cell.buffered, width=cell.data_bits,
+                copies=config.cells * config.columns, always_blocks=True,
             ),
         )
     return tuple(found)

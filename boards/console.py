@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_PRESET = "medium"
-DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "../shared/data")), Path("build")
-DATA_HELP = "folder of recordings with a manifest.csv, default: %(default)s"
+DATA, BUILT = Path(os.environ.get("BAMBINO_DATA", "data")), Path("build")
+DATA_HELP = "folder of recordings with a manifest.csv, default: BAMBINO_DATA, now %(default)s"
 OUT_HELP = "folder to write, default: %(default)s"
 
 

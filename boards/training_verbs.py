@@ -56,7 +56,7 @@ EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
 
 SOURCES_HELP = (
     "folder of recordings with a manifest.csv, or with speech/SPEAKER/, noise/ and rir/,"
-    " default: %(default)s"
+    " default: BAMBINO_DATA, now %(default)s"
 )
 VARIANTS_HELP = (
     "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary, beta-N,"

@@ -9,12 +9,13 @@ import pytest
 
 import bambino
 from boards import resources
-from boards.blocks import Memory, block_rams, memories, muxed_bits
+from boards.blocks import Memory, block_rams, memories, muxed_bits, single_port_rams
 from boards.compare import fitting
 from boards.compare.job import TARGETS
 from boards.compare.machines import config
 from boards.compare.shapes import shapes
 from boards.compare.tools import find
+from boards.known import BOARDS
 from hw.config import Config
 from hw.presets import PRESETS
 
@@ -42,6 +43,16 @@ def test_block_rams(words, width, chunks, ecp5, ice40):
     assert block_rams(one, "ecp5") == ecp5
     assert block_rams(one, "ice40") == ice40
     assert block_rams(replace(one, copies=3), "ecp5") == 3 * ecp5
+
+
+def test_small_fits_an_ice40_up5k():
+    config, board = PRESETS["small"], BOARDS["icebreaker"]
+    assert board.config == config
+    found = {each.name: block_rams(each, "ice40") for each in memories(config)}
+    assert found == {"codes": 4, "maps": 8, "partial_sums": 6, "delays": 2, "tables": 8}
+    link = 1  # its buffer of 4 kbit
+    assert sum(found.values()) + link <= 30
+    assert single_port_rams(config) == 4
 
 
 def test_words_in_several_ranges_are_multiplexed():

@@ -4,7 +4,6 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from hw.array import line_delay
 from hw.cell_kinds import CELLS
 from hw.config import Config, ConfigError
 from hw.presets import PRESETS, preset
@@ -206,10 +205,7 @@ def test_presets_have_the_sizes_that_they_promise():
         assert (PRESETS[name].lanes, PRESETS[name].columns) == (32, 32)
 
 
-# Depth x width of one block, by device; UP5K: iCE40 UltraPlus family data sheet, ECP5: memory
-# usage guide, pseudo dual port. A memory whose words are written in parts needs the block's widest
-# mode on iCE40: only there has it a write mask for each bit.
-UP5K_BLOCK = [(256, 16), (512, 8), (1024, 4), (2048, 2)]
+# Depth x width of one block of an ECP5: memory usage guide, pseudo dual port.
 ECP5_BLOCK = [(16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)]
 
 
@@ -218,33 +214,18 @@ def blocks(depth, width, modes):
     return min(-(-depth // d) * -(-width // w) for d, w in modes)
 
 
-def rest(config, modes, masked):
-    """Blocks of codes, maps, partial sums, and of program or delays."""
+def rest(config, modes):
+    """Blocks of codes, maps, partial sums and program, of a machine that is not compact."""
     rows = config.map_words // config.row_words
-    found = blocks(config.code_words, 8, modes)
-    found += blocks(rows, config.row_bits, masked if config.row_chunks > 1 else modes)
-    if not config.compact:
-        found += config.columns * blocks(config.partial_sums, config.acc_bits, modes)
-        return found + blocks(config.program_words, 32, modes)
-    found += blocks(config.partial_sums, config.columns * config.acc_bits, modes)
-    return found + blocks(line_delay(config), 20, modes)
+    found = blocks(config.code_words, 8, modes) + blocks(rows, config.row_bits, modes)
+    found += config.columns * blocks(config.partial_sums, config.acc_bits, modes)
+    return found + blocks(config.program_words, 32, modes)
 
 
 def test_blocks_are_counted_in_their_real_shapes():
-    assert blocks(256, 24, UP5K_BLOCK) == 2
-    assert blocks(257, 16, UP5K_BLOCK) == 2  # 512 x 8 twice
     assert blocks(512, 24, ECP5_BLOCK) == 1
     assert blocks(2048, 8, ECP5_BLOCK) == 1
     assert blocks(2049, 8, ECP5_BLOCK) == 2
-
-
-def test_small_fits_an_ice40_up5k():
-    config = PRESETS["small"]
-    # 4 single-port memories of 16k x 16 for weights and program.
-    mode = [(16384, 16)]
-    weights = blocks(config.weight_rows, 8 * config.columns, mode)
-    assert weights + blocks(config.program_words, 32, mode) <= 4
-    assert rest(config, UP5K_BLOCK, UP5K_BLOCK[:1]) <= 30
 
 
 @pytest.mark.parametrize(("name", "there"), [("medium", 108), ("large", 208)])
@@ -252,4 +233,4 @@ def test_presets_fit_an_ecp5(name, there):
     config = PRESETS[name]
     assert config.row_chunks == 1  # else the maps' words are written in parts
     weights = config.columns * blocks(config.weight_rows, 8, ECP5_BLOCK)
-    assert weights + rest(config, ECP5_BLOCK, ECP5_BLOCK) <= there
+    assert weights + rest(config, ECP5_BLOCK) <= there
