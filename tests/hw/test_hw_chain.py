@@ -9,7 +9,7 @@ from hw.column import lane_delay, load_delay
 from hw.config import Config
 from hw.fill import Fill, walk
 from hw.loader import lead, settle, tile_cycles
-from hw.walker import ENTRY_DELAY
+from hw.walker import entry_delay
 from hw.words import bits_for
 from sim.collisions import spoiling
 
@@ -67,7 +67,7 @@ def stream(config, tiles, *, early=0):
             at[begin + k] = row
         # The loader counts from a row's token; here the row itself is there.
         pixel = begin - (load_delay(config) - chain_load_delay(config))
-        pixel += lead(config, last=False) + 1 + ENTRY_DELAY
+        pixel += lead(config, last=False) + 1 + entry_delay(config)
         for each in pixels:
             for lane, act in enumerate(each):
                 cycle = pixel + lane_delay(config, lane)
@@ -76,7 +76,7 @@ def stream(config, tiles, *, early=0):
             pixel += 1
         begin = max(
             begin + tile_cycles(config),
-            pixel - 1 - ENTRY_DELAY + settle(config) - early
+            pixel - 1 - entry_delay(config) + settle(config) - early
             + load_delay(config) - chain_load_delay(config),
         )
     rows = [{} for _ in range(max(due) + 2)]
