@@ -100,6 +100,7 @@ def experiment_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
     sub.add_argument("--no-groups", action="store_true", help=NO_GROUPS_HELP)
     sub.add_argument("--no-rotate", action="store_true", help="clips begin where they begin")
+    sub.add_argument("--no-norm", action="store_true", help="train without batch norms")
     sub.add_argument("--no-half", action="store_true", help="float32 in training, not bfloat16")
     sub.add_argument("--labels-only", action="store_true", help="end when all is labelled")
 
@@ -137,7 +138,7 @@ def experiment(args: argparse.Namespace) -> int:
 
     recipe: dict[str, Any] = _given(args, RECIPE_OPTIONS)
     options: dict[str, Any] = _given(args, EXPERIMENT_OPTIONS)
-    means = ("warm", "groups", "rotate", "half")
+    means = ("warm", "groups", "rotate", "norm", "half")
     recipe |= {name: False for name in means if getattr(args, f"no_{name}")}
     for name, chosen in (("variants", options), ("outputs", recipe)):
         if (given := getattr(args, name)) is not None:

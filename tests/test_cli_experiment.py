@@ -57,7 +57,7 @@ def test_what_is_given_reaches_the_experiment(
     code = bambino.main([
         "experiment", "--data", str(tmp_path), "--variants", "float,beta-3", "--seeds", "2",
         "--first-seed", "3", "--unseen-kinds", "7", "--warm-up", "0.1",
-        "--no-warm", "--no-groups", "--no-half", "--labels-only",
+        "--no-warm", "--no-groups", "--no-norm", "--no-half", "--labels-only",
         "--test-list", "list.jsonl", "--outputs", "pesq,dnsmos",
     ])
     assert code == 0
@@ -68,6 +68,6 @@ def test_what_is_given_reaches_the_experiment(
     assert options.first_seed == 3
     assert options.test_list == Path("list.jsonl")
     recipe = options.recipe
-    assert not recipe.groups
+    assert (recipe.groups, recipe.norm) == (False, False)
     assert (recipe.warm_up, recipe.warm, recipe.half, recipe.rotate) == (0.1, False, False, True)
     assert recipe.outputs == ("pesq", "dnsmos")

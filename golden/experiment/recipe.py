@@ -49,6 +49,8 @@ class Recipe:
         Whether a clip starts anywhere at each draw.
     decay
         Weight decay.
+    norm
+        Whether there are batch norms behind the convolutions, until training is done.
     half
         Whether the forward and backward passes of training use bfloat16.
     average
@@ -60,7 +62,7 @@ class Recipe:
     clips: int = 30000
     epochs: int = 6
     batch: int = 32
-    rate: float = 2e-3
+    rate: float = 5e-3
     warm_up: float = 0.05
     beta: float = 1.0
     dropout: float = 0.0
@@ -73,6 +75,7 @@ class Recipe:
     levels: tuple[float, float] = LEVEL_DB
     rotate: bool = True
     decay: float = 0.0
+    norm: bool = True
     half: bool = True
     average: float = 0.0
     outputs: tuple[str, ...] = (PESQ,)

@@ -42,6 +42,7 @@ def start(
     - Before codes, and in dense layers, the bias keeps the mean of the source's sums; without a
       source, sums before codes get mean zero, and the last layer gets the mean and a third of
       the spread of `targets`.
+    - Batch norms leave all this as it is; without a source, those before a ReLU start as usual.
 
     Parameters
     ----------
@@ -109,6 +110,9 @@ def start(
         if isinstance(activation, QuantReLU):
             activation.calibrate(sums)
             step = activation.step
+        if hasattr(network, norm := pool.replace("pool", "norm") or "none"):
+            keep = source is not None or isinstance(activation, Step)
+            sums = _normed(network, layer(x), (norm, pool), keep=keep)
         if activation is not None:
             x = activation(sums)
 
@@ -165,6 +169,21 @@ def _undecided(layer: nn.Conv2d | nn.Linear, sums: Tensor, firing: Tensor) -> Te
     _move(layer, -threshold)
     _scale(layer, narrow, narrow)
     return (sums - _as(threshold, sums)) * _as(narrow, sums)
+
+
+def _normed(
+    network: nn.Sequential, sums: Tensor, names: tuple[str, str], *, keep: bool,
+) -> Tensor:
+    """Norm and pool `sums` as `network` does; with `keep` the norm is set to change nothing."""
+    for name, part in network.named_children():
+        if name not in names:
+            continue
+        if keep and isinstance(part, nn.BatchNorm2d):
+            flat = _channels(sums)
+            part.weight.copy_((flat.var(dim=1, correction=0) + part.eps).sqrt())
+            part.bias.copy_(flat.mean(dim=1))
+        sums = part(sums)
+    return sums
 
 
 def _worth(bits: Tensor, felt: Tensor) -> Tensor:

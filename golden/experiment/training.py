@@ -17,7 +17,7 @@ from golden import descent, heads
 from golden.experiment.clips import Clips, Draws, front_end
 from golden.experiment.recipe import Recipe
 from golden.experiment.start import start
-from golden.experiment.variants import build, sharpen, variant
+from golden.experiment.variants import build, folded, sharpen, tame, variant
 from golden.experiment.workers import Workers
 from golden.figures import correlation
 from golden.files import write_whole
@@ -114,7 +114,9 @@ class Training:
         self.heard = front_end(train, self.bits)
         torch.manual_seed(task.seed)
         outputs = len(recipe.outputs)
-        self.network = build(one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs)
+        self.network = build(
+            one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs, norm=recipe.norm,
+        )
         self.network.to(task.device)
         descent.channels_last(self.network)
         draws = Draws.of(len(train), recipe, task.seed, 0, task.device)
@@ -197,6 +199,7 @@ class Training:
             task.workers.add_gradients(self.network)
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
+            tame(self.network)
             if recipe.average:
                 self._follow(min(recipe.average, step / (step + 10)))
         sharpen(self.network, None)
@@ -220,9 +223,13 @@ class Training:
     def _follow(self, keep: float) -> None:
         for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(now, 1.0 - keep)
+        for kept, buffer in zip(self.mean.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(buffer)
 
     def keep(self, loss: float, seconds: float) -> dict[str, float]:
         """Validate and write the checkpoint; return the epoch's line."""
+        self.task.workers.agree(self.mean)
+        self.task.workers.agree(self.network)
         guess = predict(self.mean, self.valid_codes, self.task.workers)
         error = float(np.mean((guess - self.valid_targets) ** 2))
         pcc = float(np.mean([
@@ -254,7 +261,7 @@ class Training:
         write_whole(self.task.checkpoint, whole.getvalue())
 
     def run(self, report: Any = lambda line: None) -> nn.Sequential:
-        """Train what is left and return the network of the best epoch, on the CPU."""
+        """Train what is left and return the network of the best epoch, folded, on the CPU."""
         while self.epoch < self.task.recipe.epochs:
             began = time.monotonic()
             loss = self.run_epoch()
@@ -262,4 +269,4 @@ class Training:
             report(row | {"seconds": round(time.monotonic() - began, 1)})
         best: nn.Sequential = deepcopy(self.network).cpu()
         best.load_state_dict(self.best_weights)
-        return best.eval()
+        return folded(best)

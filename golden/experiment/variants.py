@@ -2,6 +2,7 @@
 
 import re
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,9 @@ from golden.quantise import (
     Scale,
     Step,
 )
+
+LEAST_GAIN = 1e-3
+"""Of a batch norm."""
 
 Activation = Literal["relu", "bits", "codes"]
 
@@ -112,7 +116,7 @@ def sharpen(network: nn.Module, slope: float | None) -> None:
 
 
 def build(
-    one: Variant, *, beta: float = 1.0, dropout: float = 0.0, outputs: int = 1,
+    one: Variant, *, beta: float = 1.0, dropout: float = 0.0, outputs: int = 1, norm: bool = False,
 ) -> nn.Sequential:
     """Build the paper's network as `one` says, untrained, on codes ``[batch, 1, band, frame]``.
 
@@ -129,6 +133,10 @@ def build(
         Share of activations dropped behind the first three convolutions.
     outputs
         Of the last layer.
+    norm
+        Whether there are batch norms, but for 8-bit maps, whose rows share a unit: behind 2x2
+        pooling, before the global one.
+        `folded` and the export make thresholds and weights of them.
     """
     beta = beta if one.beta is None else one.beta
     codes = InputCodes(2 ** (one.input_bits - 1), 2.0 ** (3 - one.input_bits), one.input_bits)
@@ -145,7 +153,13 @@ def build(
             layers[name] = nn.Conv2d(*shape)
         else:
             layers[name] = nn.Conv2d(*shape, padding=1)
-        layers[f"pool{i + 1}"] = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
+        pool = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
+        behind: dict[str, nn.Module] = {f"pool{i + 1}": pool}
+        if norm and one.maps != "codes":
+            normed: dict[str, nn.Module] = {f"norm{i + 1}": nn.BatchNorm2d(CHANNELS[i + 1])}
+            # Behind the global maximum a norm would see one value a clip.
+            behind = behind | normed if i < 3 else normed | behind
+        layers |= behind
         layers[f"fire{i + 1}"] = _activation(one.maps, beta)
         if i < 3 and dropout:
             layers[f"drop{i + 1}"] = nn.Dropout(dropout)
@@ -160,6 +174,38 @@ def build(
             layers[name] = nn.Linear(sizes[i], sizes[i + 1])
         if hidden:
             layers[f"relu{i + 1}"] = _activation(one.dense, beta)
+    return nn.Sequential(layers)
+
+
+@torch.no_grad()
+def tame(network: nn.Module) -> None:
+    """Keep the gains of batch norms positive: behind a maximum there is no other."""
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.weight.clamp_(min=LEAST_GAIN)
+
+
+@torch.no_grad()
+def folded(network: nn.Sequential) -> nn.Sequential:
+    """Give a network of `build` in evaluation with its norms folded into float convolutions.
+
+    A norm behind a quantised convolution stays; the export makes thresholds of it.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    last: nn.Conv2d | None = None
+    for name, part in deepcopy(network).eval().named_children():
+        if type(part) is nn.Conv2d:
+            last = part
+        if isinstance(part, nn.BatchNorm2d) and last is not None:
+            assert last.bias is not None
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            gain = part.weight / (part.running_var + part.eps).sqrt()
+            last.weight.mul_(gain[:, None, None, None])
+            last.bias.sub_(part.running_mean).mul_(gain).add_(part.bias)
+            last = None
+            continue
+        layers[name] = part
     return nn.Sequential(layers)
 
 

@@ -45,6 +45,14 @@ class Workers:
             grad.copy_(flat[at : at + grad.numel()].view_as(grad))
             at += grad.numel()
 
+    def agree(self, network: nn.Module) -> None:
+        """Give all processes the mean of their buffers: each has seen other clips."""
+        if self.size == 1:
+            return
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                self.total(buffer).div_(self.size)
+
     def total(self, tensor: torch.Tensor) -> torch.Tensor:
         """Sum of all processes' tensors of one shape, in place."""
         if self.size > 1:

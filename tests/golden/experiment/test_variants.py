@@ -8,7 +8,16 @@ from torch import Tensor, nn
 from golden.binarise import middle
 from golden.experiment.start import start
 from golden.experiment.training import predict
-from golden.experiment.variants import ABLATIONS, VARIANTS, build, ones, sharpen, variant
+from golden.experiment.variants import (
+    ABLATIONS,
+    VARIANTS,
+    build,
+    folded,
+    ones,
+    sharpen,
+    tame,
+    variant,
+)
 from golden.export import compare_float, export
 from golden.gradients import fires
 
@@ -122,6 +131,64 @@ def test_bits_fire_as_often_as_the_source_is_in_its_upper_group(name: str) -> No
         assert torch.allclose(ones_of.mean(dim=1)[some], wanted[some], atol=max(0.03, few))
         seen += wanted.tolist()
     assert max(seen) - min(seen) > 0.2
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["bam", "bam-w8", "dense-binary"])
+def test_norms_leave_a_start_as_it_is(name: str) -> None:
+    source, codes = floats(), clips(16)
+    maps = {}
+    for norm in (False, True):
+        network = build(variant(name), norm=norm)
+        start(network, codes, targets(codes), source=source)
+        x = codes
+        for part, layer in network.train().named_children():
+            x = layer(x)
+            if part.startswith("fire"):
+                maps[part, norm] = x
+    for i in range(1, 5):
+        differing = (maps[f"fire{i}", False] != maps[f"fire{i}", True]).float().mean()
+        assert differing < 0.1  # sums at the threshold, by roundings that add up
+
+
+@torch.no_grad()
+def test_folded_norms_change_nothing() -> None:
+    codes = clips(6)
+    for name in ("float", "bam"):
+        network = build(variant(name), norm=True)
+        start(network, codes, targets(codes))
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.running_mean.uniform_(-0.5, 0.5)
+                part.running_var.uniform_(0.5, 2.0)
+                part.weight.uniform_(-0.1, 2.0)
+                part.bias.uniform_(-0.5, 0.5)
+        tame(network)
+        plain = folded(network)
+        assert not any(isinstance(part, nn.BatchNorm2d) for part in plain.modules())
+        assert any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+        np.testing.assert_allclose(
+            predict(network, codes), predict(plain, codes), atol=1e-4,
+        )
+
+
+@pytest.mark.parametrize("name", ["bam-w8", "pow2-scales", "dense-binary"])
+def test_trained_norms_become_thresholds(name: str) -> None:
+    codes = clips(12)
+    network = build(variant(name), norm=True)
+    start(network, codes, targets(codes))
+    network.train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(6):
+        optimiser.zero_grad()
+        (network(codes) - targets(codes)).square().mean().backward()
+        optimiser.step()
+        tame(network)
+    best = folded(network)
+    integers = export(best, codes[:1].numpy())
+    for one in codes[:3]:
+        for layer in compare_float(best, integers, one.numpy()):
+            assert layer.mismatches == 0
 
 
 def test_codes_of_fewer_bits_start_from_the_sources_own_codes() -> None:
