@@ -163,10 +163,11 @@ class Link(wiring.Component):
         said = Cat(fixed, dropped, repeated)
         end = len(said) // 8 - 1
         taken = framer.valid & framer.ready
-        # A word of the machine is seen a cycle late: were it at once, what the machine does next
-        # would hang, in one cycle, on what it offers, on this link and on what it is granted.
-        there = Signal()
-        m.d.sync += there.eq(self.i.valid & ~self.i.ready)
+        # A word of the machine is seen a cycle late and taken a cycle late: were it at once, what
+        # the machine does next would hang, in one cycle, on what it offers and on all of this.
+        there, taking = Signal(), Signal()
+        m.d.comb += self.i.ready.eq(taking)
+        m.d.sync += [there.eq(self.i.valid & ~taking), taking.eq(0)]
         with m.FSM():
             with m.State("IDLE"), m.If(pending):
                 m.d.sync += [
@@ -226,12 +227,14 @@ class Link(wiring.Component):
                     m.next = "STATUS"
                 with m.Else():
                     m.d.comb += [
-                        framer.valid.eq(there),
+                        framer.valid.eq(there & ~taking),
                         framer.data.eq(piece(self.i.payload.data, place[:2], 8)),
                     ]
                 with m.If(taken):
-                    m.d.comb += self.i.ready.eq(place[:2] == 3)
-                    m.d.sync += [place.eq(place + 1), last.eq(self.i.payload.last)]
+                    m.d.sync += [
+                        place.eq(place + 1), last.eq(self.i.payload.last),
+                        taking.eq(place[:2] == 3),
+                    ]
             with m.State("STATUS"):
                 m.d.comb += [
                     framer.valid.eq(1),

@@ -50,21 +50,23 @@ class Sender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Return the gateware."""
         m = Module()
-        at = Signal(8)
+        at, over = Signal(8), Signal()
         m.d.comb += [self.r_addr.eq(at), self.o.payload.eq(self.r_data)]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += at.eq(0)
+                m.d.sync += [at.eq(0), over.eq(0)]
                 with m.If(self.start):
                     m.next = "FETCH"
-            with m.State("FETCH"), m.If(self.o.ready):
-                m.d.comb += self.r_en.eq(1)
-                m.next = "BYTE"
-            with m.State("BYTE"):  # still ready: only this component makes it busy
-                m.d.comb += self.o.valid.eq(1)
-                m.d.sync += at.eq(at + 1)
-                m.next = "FETCH"
-                with m.If(self.r_data == 0):
+            with m.State("FETCH"):
+                with m.If(over):
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
+                with m.Elif(self.o.ready):
+                    m.d.comb += self.r_en.eq(1)
+                    m.next = "BYTE"
+            with m.State("BYTE"):  # still ready: only this component makes it busy
+                m.d.comb += self.o.valid.eq(1)
+                # What follows a zero hangs on a register: out of a block RAM the way is long.
+                m.d.sync += [at.eq(at + 1), over.eq(self.r_data == 0)]
+                m.next = "FETCH"
         return m
