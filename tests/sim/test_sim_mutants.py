@@ -23,8 +23,12 @@ CONFIG = Config(
     lanes=12, columns=4, groups=2, acc_bits=20, strip=4, code_words=160, map_words=600,
     weight_rows=4096, partial_sums=64, program_words=1024,
 )
-DATA_PATH = r"column|cell|window|writer|walker|reader|end_steps|ingest|loader|pass_fetch|map_memory"
-ARRAY = r"column|cell|window"
+COMPACT = replace(CONFIG, lanes=8, groups=1, compact=True)
+DATA_PATH = (
+    r"column|cell|window|writer|walker|reader|end_steps|ingest|loader|pass_fetch|map_memory"
+    r"|array|delay_line"
+)
+ARRAY = r"column|cell|window|array"
 FAULTS = 20
 
 SMALL = """
@@ -57,13 +61,13 @@ def test_every_operator_becomes_another():
     assert all(wrong != right for right, wrong in SWAPPED.items())
 
 
-def work():
+def work(config):
     """Return what each fault must meet: networks, lowered with and without maps, and codes."""
     named = corners()
     chosen = [(tiny_network(), random_codes(np.random.default_rng(0), tiny_network()))]
     chosen += [named[name] for name in ("sum-at-threshold", "weights-all-minus-128-8-bit")]
     found = [
-        (lower(network, CONFIG, maps=maps), [codes])
+        (lower(network, config, maps=maps), [codes])
         for network, codes in chosen
         for maps in (True, False)
     ]
@@ -72,19 +76,20 @@ def work():
         network = random_network(rng)
         codes = random_codes(rng, network)
         try:
-            found.append((lower(network, CONFIG, maps=True), [codes]))
+            found.append((lower(network, config, maps=True), [codes]))
         except FitError:
             continue
     return found
 
 
 @pytest.mark.cosim
-def test_planted_faults_are_seen():
-    clean = RtlEngine(CONFIG)
+@pytest.mark.parametrize("config", [CONFIG, COMPACT], ids=["spread", "compact"])
+def test_planted_faults_are_seen(config):
+    clean = RtlEngine(config)
     verilog, faults = plant(clean.verilog, FAULTS, seed=1, within=DATA_PATH)
     assert len(faults) == FAULTS
-    engine = RtlEngine(CONFIG, verilog=verilog)
-    played = work()
+    engine = RtlEngine(config, verilog=verilog)
+    played = work(config)
     expected = [TorchEngine().predict(low.schedule.network, codes[0]) for low, codes in played]
     job = replace(engine.job(played), timeout=60_000)
 
@@ -100,7 +105,7 @@ def test_planted_faults_are_seen():
                     return True
                 if not np.array_equal(want.raw, got.raw):
                     return True
-                if not lowered.maps and got.cycles != estimate(network, CONFIG).cycles:
+                if not lowered.maps and got.cycles != estimate(network, config).cycles:
                     return True
         except (SimulationError, ReplyError):
             return True
