@@ -1,7 +1,7 @@
 """The command line: one subcommand a job, each loading only what it needs.
 
-Exit codes: 0 good, 1 the machines disagree or a board misses its clock or room, 2 bad input (one
-line on stderr), 130 interrupted.
+Exit codes: 0 good, 1 the machines disagree, a board misses its clock or room, or some of many files
+could not be read, 2 bad input (one line on stderr), 130 interrupted.
 """
 
 import argparse
