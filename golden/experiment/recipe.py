@@ -60,7 +60,7 @@ class Recipe:
     """
 
     clips: int = 30000
-    epochs: int = 6
+    epochs: int = 4
     batch: int = 32
     rate: float = 5e-3
     warm_up: float = 0.05
