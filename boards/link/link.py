@@ -165,9 +165,14 @@ class Link(wiring.Component):
         taken = framer.valid & framer.ready
         # A word of the machine is seen a cycle late and taken a cycle late: were it at once, what
         # the machine does next would hang, in one cycle, on what it offers and on all of this.
-        there, taking = Signal(), Signal()
+        # The framer takes a byte in two cycles, so that the next one is chosen a cycle ahead.
+        there, taking, chosen = Signal(), Signal(), Signal(8)
         m.d.comb += self.i.ready.eq(taking)
-        m.d.sync += [there.eq(self.i.valid & ~taking), taking.eq(0)]
+        m.d.sync += [
+            there.eq(self.i.valid & ~taking),
+            taking.eq(0),
+            chosen.eq(piece(self.i.payload.data, place[:2], 8)),
+        ]
         with m.FSM():
             with m.State("IDLE"), m.If(pending):
                 m.d.sync += [
@@ -228,7 +233,7 @@ class Link(wiring.Component):
                 with m.Else():
                     m.d.comb += [
                         framer.valid.eq(there & ~taking),
-                        framer.data.eq(piece(self.i.payload.data, place[:2], 8)),
+                        framer.data.eq(chosen),
                     ]
                 with m.If(taken):
                     m.d.sync += [
