@@ -24,6 +24,8 @@ class Recipe:
         Clips per step, over all processes together.
     rate
         Peak learning rate (Adam): linear warm-up, then half a cosine down to zero.
+    dense_rate
+        Rate of the dense layers, which have no norms, as a share of `rate`.
     warm_up
         Share of the steps that the rate rises in.
     beta
@@ -63,6 +65,7 @@ class Recipe:
     epochs: int = 4
     batch: int = 32
     rate: float = 5e-3
+    dense_rate: float = 0.2
     warm_up: float = 0.05
     beta: float = 1.0
     dropout: float = 0.0
@@ -94,7 +97,7 @@ class Recipe:
                 broken.append(f"{name} must be from 0 to {high}, not {getattr(self, name)!r}")
         if not 0 < self.firing < 1:
             broken.append(f"firing must be between 0 and 1, not {self.firing!r}")
-        for name in ("rate", "slope"):
+        for name in ("rate", "dense_rate", "slope"):
             if not getattr(self, name) > 0:
                 broken.append(f"{name} must be positive, not {getattr(self, name)!r}")
         for name in ("beta", "decay"):

@@ -131,9 +131,14 @@ class Training:
         if taught is not None and recipe.distil:
             self.targets = torch.lerp(train.targets, taught, recipe.distil)
         self.mean = deepcopy(self.network) if recipe.average else self.network
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=recipe.rate, weight_decay=recipe.decay,
-        )
+        parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.network.named_parameters():
+            parts[name.startswith("dense")].append(parameter)
+        groups = [
+            {"params": parts[False], "share": 1.0},
+            {"params": parts[True], "share": recipe.dense_rate},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=recipe.rate, weight_decay=recipe.decay)
         self.valid_codes = valid.codes(self.heard, self.bits)
         self.valid_targets = valid.targets.cpu().numpy().astype(np.float64)
         self.history: list[dict[str, float]] = []
@@ -191,7 +196,7 @@ class Training:
             step = self.epoch * self.steps + i
             sharpen(self.network, self.slope_at(step))
             for group in self.optimiser.param_groups:
-                group["lr"] = self.rate_at(step)
+                group["lr"] = self.rate_at(step) * group["share"]
             first = i * recipe.batch + task.workers.rank
             at = slice(first, (i + 1) * recipe.batch, task.workers.size)
             self.optimiser.zero_grad()

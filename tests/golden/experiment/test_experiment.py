@@ -294,14 +294,14 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
     changes: tuple[dict[str, Any], ...] = (
         {}, {"dropout": 0.3}, {"beta": 9.0}, {"firing": 0.2}, {"sharpen": 0.9}, {"decay": 0.5},
         {"rotate": False}, {"levels": (-60.0, -50.0)},
-        {"half": False}, {"norm": False},
+        {"half": False}, {"norm": False}, {"dense_rate": 1.0},
     )
     for change in changes:
         recipe = replace(options.recipe, epochs=1, **change)
         task = Task(name="bam", seed=1, recipe=recipe, data="", folder=tmp_path)
         training = Training(task, train, train)
         loss = training.run_epoch()
-        losses[str(change)] = (loss, training.network.state_dict()["conv3.weight"].sum())
+        losses[str(change)] = (loss, training.network.state_dict()["dense1.weight"].sum())
     assert len(set(map(str, losses.values()))) == len(losses)
 
 
