@@ -31,7 +31,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "epochs": (int, "passes over them"),
     "batch": (int, "clips per step, over all processes"),
     "rate": (float, "peak learning rate"),
-    "dense-rate": (float, "rate of the dense layers as a share of it"),
+    "bare-rate": (float, "rate of layers without batch norms as a share of it"),
     "warm-up": (float, "share of the steps in which it rises"),
     "beta": (float, "steepness of the surrogate derivative"),
     "dropout": (float, "share dropped behind the first three convolutions"),

@@ -162,9 +162,8 @@ class _Experiment:
         )
         if self.together.first:
             folder = o.out / "results"
-            folder.mkdir(parents=True, exist_ok=True)
             rows = {name: one.rows for name, one in self.sets.items()}
-            results.write_json(folder / "test.json", results.test_file(rows, self.digest))
+            results.write_test(folder, results.test_file(rows, self.digest, outputs))
         order = sorted(o.variants, key=lambda name: name != FLOAT)
         seeds = range(o.first_seed, o.first_seed + o.seeds)
         paths = [self._one(name, seed) for seed in seeds for name in order]

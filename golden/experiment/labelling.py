@@ -167,10 +167,11 @@ def jobs(
         for number in range(-(-count // SHARD)):
             size = SHARD if split == "train" else min(SHARD, count - number * SHARD)
             rows = at_hand.shard(number)
-            if rows is not None and len(rows) >= size and at_hand.whole(number, rows):
-                said = [row.label(name) for row in rows for name in outputs]
-                if not any(map(math.isnan, said)):
+            if rows is not None and len(rows) >= size:
+                said = [row.label(name) for row in rows[:size] for name in outputs]
+                if at_hand.whole(number, rows) and not any(map(math.isnan, said)):
                     continue
+                size = len(rows)  # what is there stays there
             given = lists.get(split)
             yield Job(
                 folder=sources.folder, cache=cache, split=split, number=number, count=size,

@@ -24,8 +24,8 @@ class Recipe:
         Clips per step, over all processes together.
     rate
         Peak learning rate (Adam): linear warm-up, then half a cosine down to zero.
-    dense_rate
-        Rate of the dense layers, which have no norms, as a share of `rate`.
+    bare_rate
+        Rate of layers without batch norms, all dense ones among them, as a share of `rate`.
     warm_up
         Share of the steps that the rate rises in.
     beta
@@ -52,7 +52,8 @@ class Recipe:
     decay
         Weight decay.
     norm
-        Whether there are batch norms behind the convolutions, until training is done.
+        Whether there are batch norms behind the convolutions, until training is done. They see
+        what a step takes at a time, see `golden.experiment.training.PART`.
     half
         Whether the forward and backward passes of training use bfloat16.
     average
@@ -65,7 +66,7 @@ class Recipe:
     epochs: int = 4
     batch: int = 32
     rate: float = 5e-3
-    dense_rate: float = 0.2
+    bare_rate: float = 0.2
     warm_up: float = 0.05
     beta: float = 1.0
     dropout: float = 0.0
@@ -97,7 +98,7 @@ class Recipe:
                 broken.append(f"{name} must be from 0 to {high}, not {getattr(self, name)!r}")
         if not 0 < self.firing < 1:
             broken.append(f"firing must be between 0 and 1, not {self.firing!r}")
-        for name in ("rate", "dense_rate", "slope"):
+        for name in ("rate", "bare_rate", "slope"):
             if not getattr(self, name) > 0:
                 broken.append(f"{name} must be positive, not {getattr(self, name)!r}")
         for name in ("beta", "decay"):

@@ -3,7 +3,7 @@
 import io
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,11 @@ def figures(labels: Floats, guess: Floats) -> dict[str, float | int]:
     }
 
 
-def test_file(sets: dict[str, list[Row]], data: str) -> dict[str, Any]:
-    """Give `test.json`: what every prediction is of."""
+def test_file(
+    sets: dict[str, list[Row]], data: str, outputs: Sequence[str],
+) -> dict[str, Any]:
+    """Give `test.json`: what every prediction is of; the teacher's MOS where it is predicted."""
+    taught = DNSMOS in outputs
     return {
         "schema": SCHEMA,
         "data": data,
@@ -58,13 +61,28 @@ def test_file(sets: dict[str, list[Row]], data: str) -> dict[str, Any]:
             name: [
                 {
                     "id": row.id, "recipe": row.scene.text, "kind": row.scene.kind,
-                    "pesq": row.pesq, "teacher": row.dnsmos,
+                    "pesq": row.pesq, "teacher": row.dnsmos if taught else None,
                 }
                 for row in rows
             ]
             for name, rows in sets.items()
         },
     }
+
+
+def write_test(folder: Path, values: dict[str, Any]) -> None:
+    """Write `test.json` into the results' folder, unless it is there.
+
+    Raises
+    ------
+    ValueError
+        The one that is there is of other clips or labels; it stays.
+    """
+    path = folder / "test.json"
+    if path.is_file() and json.loads(path.read_text()).get("data") != values["data"]:
+        raise ValueError(f"{path}: must be of the same clips and labels; give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, values)
 
 
 def device_name(device: torch.device) -> str:

@@ -28,7 +28,8 @@ EVALUATED = 16
 
 PART = {"cpu": 8, "cuda": 4096}
 """Clips that a step takes at a time: on a CPU few, whose maps stay in its caches (a quarter less
-time than 32), on a GPU all."""
+time than 32), on a GPU all. Batch norms see as many: another device, or number of processes, trains
+another network."""
 
 Floats = NDArray[np.float64]
 
@@ -131,12 +132,13 @@ class Training:
         if taught is not None and recipe.distil:
             self.targets = torch.lerp(train.targets, taught, recipe.distil)
         self.mean = deepcopy(self.network) if recipe.average else self.network
+        normed = any(isinstance(part, nn.BatchNorm2d) for part in self.network.modules())
         parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
         for name, parameter in self.network.named_parameters():
-            parts[name.startswith("dense")].append(parameter)
+            parts[not normed or name.startswith("dense")].append(parameter)
         groups = [
-            {"params": parts[False], "share": 1.0},
-            {"params": parts[True], "share": recipe.dense_rate},
+            {"params": some, "share": recipe.bare_rate if bare else 1.0}
+            for bare, some in parts.items() if some
         ]
         self.optimiser = torch.optim.Adam(groups, lr=recipe.rate, weight_decay=recipe.decay)
         self.valid_codes = valid.codes(self.heard, self.bits)
@@ -233,8 +235,8 @@ class Training:
 
     def keep(self, loss: float, seconds: float) -> dict[str, float]:
         """Validate and write the checkpoint; return the epoch's line."""
-        self.task.workers.agree(self.mean)
-        self.task.workers.agree(self.network)
+        for network in {self.mean, self.network}:
+            self.task.workers.agree(network)
         guess = predict(self.mean, self.valid_codes, self.task.workers)
         error = float(np.mean((guess - self.valid_targets) ** 2))
         pcc = float(np.mean([

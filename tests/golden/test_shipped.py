@@ -9,6 +9,7 @@ import pytest
 
 from golden import clip, netfile
 from golden.experiment import reading
+from golden.layer import Requantise
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "experiment" / "results"
@@ -58,3 +59,17 @@ def test_card_and_readme_tell_its_figures(origin: Path) -> None:
         assert float(row[2]) == pytest.approx(wanted.srcc, abs=6e-4)
     said = f"{integer.metrics['known'].pcc:.3f}"
     assert re.search(rf"^\| PCC with PESQ.*known kinds.*\| {said} \(", README, re.MULTILINE)
+
+
+def test_the_card_tells_how_many_units_are_alive() -> None:
+    network = netfile.load(clip.SHIPPED)
+    alive: list[int] = []
+    reached = np.ones(64, bool)  # inputs of the layer that are ever above 0
+    for layer in network.layers[4:6]:
+        weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
+        assert isinstance(layer.end, Requantise)
+        most = (weights.clip(0) * reached).sum(1) * (2**layer.input_bits - 1) + layer.end.bias
+        reached = most >> layer.end.shift > 0
+        alive.append(int(reached.sum()))
+    first, second = alive
+    assert f"only {first} of the 64 units of `dense1` and {second} of `dense2` can fire" in CARD

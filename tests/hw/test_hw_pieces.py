@@ -23,9 +23,12 @@ def test_pieces_are_those_of_the_word(simulate, bits):
             )
 
     simulate(m, bench)
-    alone = Module()
-    alone.d.comb += found.eq(piece(word, number, bits))
-    assert "$mul" not in rtlil.convert(alone, ports=[word, number, found])
+    for chosen, product in (
+        (piece(word, number, bits), False), (word.word_select(number, bits), bits > 1),
+    ):
+        alone = Module()
+        alone.d.comb += found.eq(chosen)
+        assert ("$mul" in rtlil.convert(alone, ports=[word, number, found])) == product
 
 
 def test_pieces_of_other_sizes_are_refused():

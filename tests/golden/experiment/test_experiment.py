@@ -127,6 +127,10 @@ def test_two_outputs_go_all_the_way(
         assert metrics.mse == pytest.approx(bits.metrics[name].mse, rel=1e-4)
     network = netfile.load(options.out / "results/runs/bam-w8-1.npz")
     assert network.raw.names == ("pesq", "dnsmos")
+    before = results(options.out)
+    with pytest.raises(ValueError, match=r"test\.json: must be of the same clips and labels"):
+        run(replace(options, cache=tmp_path / "clips"))
+    assert results(options.out) == before
     with pytest.raises(ValueError, match="outputs must be some of pesq, dnsmos, each once"):
         replace(recipe, outputs=("pesq", "mos"))
 
@@ -294,7 +298,7 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
     changes: tuple[dict[str, Any], ...] = (
         {}, {"dropout": 0.3}, {"beta": 9.0}, {"firing": 0.2}, {"sharpen": 0.9}, {"decay": 0.5},
         {"rotate": False}, {"levels": (-60.0, -50.0)},
-        {"half": False}, {"norm": False}, {"dense_rate": 1.0},
+        {"half": False}, {"norm": False}, {"bare_rate": 1.0},
     )
     for change in changes:
         recipe = replace(options.recipe, epochs=1, **change)
@@ -318,6 +322,18 @@ def test_a_running_mean_of_the_weights_is_what_is_evaluated(
                            training.network.get_submodule("dense2").weight)
     assert torch.equal(best.get_submodule("dense2").weight,
                        training.best_weights["dense2.weight"])
+
+
+def test_processes_agree_on_what_norms_have_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    norm = torch.nn.BatchNorm2d(3)
+    assert norm.running_mean is not None
+    norm.running_mean.fill_(4.0)
+    monkeypatch.setattr(Workers, "total", lambda self, tensor: tensor.add_(2.0))  # the other one's
+    Workers(rank=0, size=2).agree(norm)
+    assert norm.running_mean.tolist() == [3.0] * 3
+    assert norm.num_batches_tracked == 0
+    Workers().agree(norm)
+    assert norm.running_mean.tolist() == [3.0] * 3
 
 
 def test_draws_are_the_same_in_any_share(options: Options) -> None:

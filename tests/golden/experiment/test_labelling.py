@@ -113,12 +113,28 @@ def test_the_teacher_is_asked_for_what_it_has_not_said(
         assert (row.label("pesq"), row.label("dnsmos")) == (row.pesq, row.dnsmos)
     monkeypatch.setattr(teacher, "mos", None)
     held = content(tmp_path)
+    label_all(found, tmp_path, {"known": 3}, outputs=both)
+    assert Store(tmp_path, "known").rows(6) == [row for row in after if row.id[:5] == "known"]
     label_all(found, tmp_path, COUNTS, outputs=both)
     label_all(found, tmp_path, COUNTS)
     assert content(tmp_path) == held
     splits: dict[Split, list[store.Row]] = {"known": after}
     assert store.digest(splits) == store.digest({"known": before})
     assert store.digest(splits) != store.digest(splits, both)
+
+
+def test_a_smaller_number_of_clips_loses_no_label(
+    found: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    label_all(found, tmp_path, COUNTS)
+    before = Store(tmp_path, "known").rows(6)
+    monkeypatch.setattr(teacher, "require", lambda: Path())
+    monkeypatch.setattr(teacher, "mos", lambda clip: 3.0)
+    monkeypatch.setattr(labels, "label", None)
+    label_all(found, tmp_path, {"known": 3}, outputs=("pesq", "dnsmos"))
+    after = Store(tmp_path, "known").rows(6)
+    assert [replace(row, dnsmos=None) for row in after] == before
+    assert [row.dnsmos for row in after] == [3.0] * 4 + [None] * 2
 
 
 def test_labels_that_fail_are_counted(
