@@ -25,8 +25,8 @@ def mixes(recordings_folder: Path, tmp_path: Path) -> tuple[testlist.TestMix, ..
 def test_each_label_takes_its_own_output(
     mixes: tuple[testlist.TestMix, ...], recordings_folder: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def labels(clips: object, **_: object) -> np.ndarray:
-        assert [clip.shape for clip in clips] == [(80000,)] * 3  # type: ignore[attr-defined]
+    def labels(clips: Iterable[mixing.Samples], **_: object) -> np.ndarray:
+        assert [clip.shape for clip in clips] == [(80000,)] * 3
         return np.array([1.5, 2.5, 4.0], np.float32)
 
     monkeypatch.setattr(teacher, "labels", labels)

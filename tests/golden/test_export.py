@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,8 +212,8 @@ def norm(gamma: float) -> nn.BatchNorm2d:
     return found
 
 
-def conv(**options: object) -> nn.Conv2d:
-    return nn.Conv2d(1, 4, 3, **options)  # type: ignore[arg-type]
+def conv(**options: Any) -> nn.Conv2d:
+    return nn.Conv2d(1, 4, 3, **options)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,7 @@ def test_a_module_without_outputs_or_that_is_no_sequential_is_refused() -> None:
         export(nn.Sequential(), draw())
     for module in (conv(), Skipping(conv())):
         with pytest.raises(TypeError, match=r"module must be a torch\.nn\.Sequential, not"):
-            export(module, draw())  # type: ignore[arg-type]
+            export(module, draw())  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize(
@@ -327,10 +328,10 @@ def test_a_module_without_outputs_or_that_is_no_sequential_is_refused() -> None:
         (np.full((1, 8, 9), 16), "must be integers from 0 to 15"),
     ],
 )
-def test_example_codes_are_checked(codes: NDArray[np.generic], message: str) -> None:
+def test_example_codes_are_checked(codes: NDArray[Any], message: str) -> None:
     module = end(InputCodes(zero=0, bits=4), conv(), Step())
     with pytest.raises(ValueError, match=f"example_codes {message}"):
-        export(module, codes)  # type: ignore[arg-type]
+        export(module, codes)
 
 
 def test_the_contract_still_holds() -> None:

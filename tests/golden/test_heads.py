@@ -8,7 +8,7 @@ from golden import heads, netfile
 from golden.checkpoint import load_best, predict, save_best
 from golden.export import compare_float, export
 from golden.front_end import standardised
-from golden.model import paper_network, prepare
+from golden.model import Variant, paper_network, prepare
 from golden.network import Network
 from golden.torch_engine import TorchEngine
 
@@ -39,9 +39,9 @@ def network(module: torch.nn.Sequential, codes: torch.Tensor) -> Network:
 
 
 @pytest.mark.parametrize("variant", ["bam8", "float"])
-def test_every_output_starts_at_its_labels_mean(variant: str, codes: torch.Tensor) -> None:
+def test_every_output_starts_at_its_labels_mean(variant: Variant, codes: torch.Tensor) -> None:
     torch.manual_seed(1)
-    fresh = paper_network(variant, outputs=2)  # type: ignore[arg-type]
+    fresh = paper_network(variant, outputs=2)
     missing = TARGETS.clone()
     missing[3, 0] = missing[5, 1] = float("nan")
     prepare(fresh, codes, missing)

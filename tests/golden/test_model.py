@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from golden.model import paper_network, prepare
+from golden.model import Variant, paper_network, prepare
 from golden.quantise import QuantConv2d, QuantReLU, Step
 
 CODES = (12, 1, 120, 249)
@@ -54,9 +54,9 @@ def test_the_first_layer_pads_with_code_zero_in_both_variants() -> None:
 
 
 @pytest.mark.parametrize("variant", ["bam8", "float"])
-def test_a_prepared_network_predicts_the_mean(variant: str) -> None:
+def test_a_prepared_network_predicts_the_mean(variant: Variant) -> None:
     torch.manual_seed(1)
-    network, targets = paper_network(variant), torch.linspace(1, 4, 12)  # type: ignore[arg-type]
+    network, targets = paper_network(variant), torch.linspace(1, 4, 12)
     prepare(network, codes(), targets)
     with torch.no_grad():
         guess = network(codes())
@@ -90,7 +90,7 @@ def test_every_parameter_learns() -> None:
 
 def test_unknown_variants_are_refused() -> None:
     with pytest.raises(ValueError, match="variant must be one of bam8, float, not 'bam4'"):
-        paper_network("bam4")  # type: ignore[arg-type]
+        paper_network("bam4")  # type: ignore[arg-type]  # on purpose
 
 
 def test_layers_are_the_projects_own() -> None:

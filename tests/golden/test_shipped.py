@@ -9,7 +9,7 @@ import pytest
 
 from golden import clip, netfile
 from golden.experiment import reading
-from golden.layer import Requantise
+from tests.golden.living import living
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "experiment" / "results"
@@ -62,14 +62,5 @@ def test_card_and_readme_tell_its_figures(origin: Path) -> None:
 
 
 def test_the_card_tells_how_many_units_are_alive() -> None:
-    network = netfile.load(clip.SHIPPED)
-    alive: list[int] = []
-    greatest = np.ones(64, np.int64)  # that each input of the layer ever is
-    for layer in network.layers[4:6]:
-        weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
-        assert isinstance(layer.end, Requantise)
-        most = (weights.clip(0) * greatest).sum(1) + layer.end.bias
-        greatest = (most >> layer.end.shift).clip(0, 255)
-        alive.append(int((greatest > 0).sum()))
-    first, second = alive
+    first, second = (int(units.sum()) for units in living(netfile.load(clip.SHIPPED)).values())
     assert f"only {first} of the 64 units of `dense1` and {second} of `dense2` can fire" in CARD

@@ -20,6 +20,7 @@ from golden.experiment.variants import (
 )
 from golden.export import compare_float, export
 from golden.gradients import fires
+from golden.quantise import QuantConv2d, QuantLinear
 
 INTEGER = [name for name, one in (VARIANTS | ABLATIONS).items() if one.integer]
 
@@ -59,7 +60,9 @@ def test_integers_equal_the_floats_they_come_from(name: str) -> None:
         assert sum(layer.mismatches for layer in agreed) == 0
     if name == "pow2-scales":
         for layer in ("conv1", "conv2", "dense3"):
-            scales = network.get_submodule(layer).scales()  # type: ignore[operator]
+            part = network.get_submodule(layer)
+            assert isinstance(part, QuantConv2d | QuantLinear)
+            scales = part.scales()
             assert torch.equal(scales.log2(), scales.log2().round())
 
 
@@ -148,7 +151,8 @@ def test_norms_leave_a_start_as_it_is(name: str) -> None:
                 maps[part, norm] = x
     for i in range(1, 5):
         differing = (maps[f"fire{i}", False] != maps[f"fire{i}", True]).float().mean()
-        assert differing < 0.1  # sums at the threshold, by roundings that add up
+        # Sums at the threshold, by roundings; behind the first layer they add up.
+        assert differing < (0.01 if i == 1 else 0.1)
 
 
 @torch.no_grad()
