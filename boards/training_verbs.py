@@ -177,9 +177,11 @@ def evaluate(args: argparse.Namespace) -> int:
     else:
         parts = lists.read(args.list or lists.TEST_LIST)
         mixes = [lists.TestScene(scene=scene, pesq=pesq) for scene, pesq in parts[args.part]]
+    if args.float and (args.checkpoint is None or args.label != "pesq"):
+        raise ValueError("--float must come with --checkpoint, and without another --label")
+    if not args.data.is_dir():
+        raise FileNotFoundError(f"{args.data}: the data folder must exist")
     if args.float:
-        if args.checkpoint is None or args.label != "pesq":
-            raise ValueError("--float must come with --checkpoint, and without another --label")
         result = evaluate_checkpoint(args.checkpoint, mixes, args.data, ticker=ticker)
     else:
         network = chosen_network(args)

@@ -48,7 +48,7 @@ def test_missing_packages_end_in_one_line(
 
 
 def test_the_label_is_handed_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:
     asked: list[object] = []
 
@@ -58,8 +58,12 @@ def test_the_label_is_handed_on(
 
     monkeypatch.setattr(evaluate, "evaluate", fake)
     for argv in ([], ["--label", "dnsmos"]):
-        assert bambino.main(["evaluate", *argv, "--json"]) == 0
+        assert bambino.main(["evaluate", "--data", str(tmp_path), *argv, "--json"]) == 0
     assert asked == ["pesq", "dnsmos"]
     assert capsys.readouterr().err == ""
     assert bambino.main(["evaluate", "--float", "--checkpoint", "x", "--label", "dnsmos"]) == 2
     assert "and without another --label" in capsys.readouterr().err
+    for part in ([], ["--part", "known"]):
+        assert bambino.main(["evaluate", "--data", str(tmp_path / "none"), *part]) == 2
+        line = capsys.readouterr().err
+        assert line == f"bambino evaluate: {tmp_path / 'none'}: the data folder must exist\n"
