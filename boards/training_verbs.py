@@ -32,6 +32,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "batch": (int, "clips per step, over all processes"),
     "rate": (float, "peak learning rate"),
     "bare-rate": (float, "rate of layers without batch norms as a share of it"),
+    "codes-rate": (float, "the same for networks of 8-bit maps, which have none at all"),
     "warm-up": (float, "share of the steps in which it rises"),
     "beta": (float, "steepness of the surrogate derivative"),
     "dropout": (float, "share dropped behind the first three convolutions"),
@@ -40,7 +41,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "slope": (float, "how steep they are at its end"),
     "distil": (float, "weight of the float network's predictions in the target"),
     "decay": (float, "weight decay"),
-    "average": (float, "decay per step of a running mean of the weights"),
+    "average": (float, "decay per step of a running mean of the weights, of all but float"),
 }
 EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
     "cache": (Path, "folder of labelled clips; without it OUT/clips"),

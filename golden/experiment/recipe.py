@@ -26,6 +26,9 @@ class Recipe:
         Peak learning rate (Adam): linear warm-up, then half a cosine down to zero.
     bare_rate
         Rate of layers without batch norms, all dense ones among them, as a share of `rate`.
+    codes_rate
+        The same for networks of 8-bit maps, which have no norms at all and, with `warm`, begin
+        near where they end.
     warm_up
         Share of the steps that the rate rises in.
     beta
@@ -57,18 +60,20 @@ class Recipe:
     half
         Whether the forward and backward passes of training use bfloat16.
     average
-        Decay per step of a running mean of the weights that is evaluated; 0: the last weights.
+        Decay per step of a running mean of the weights that is evaluated, of all networks but the
+        float one; 0: the last weights.
     outputs
         What the networks predict, by names in `golden.heads`; each weighs alike.
     """
 
     clips: int = 30000
-    epochs: int = 4
+    epochs: int = 10
     batch: int = 32
     rate: float = 5e-3
     bare_rate: float = 0.2
+    codes_rate: float = 0.02
     warm_up: float = 0.05
-    beta: float = 1.0
+    beta: float = 0.4
     dropout: float = 0.0
     warm: bool = True
     groups: bool = True
@@ -81,7 +86,7 @@ class Recipe:
     decay: float = 0.0
     norm: bool = True
     half: bool = True
-    average: float = 0.0
+    average: float = 0.999
     outputs: tuple[str, ...] = (PESQ,)
 
     def __post_init__(self) -> None:
@@ -98,7 +103,7 @@ class Recipe:
                 broken.append(f"{name} must be from 0 to {high}, not {getattr(self, name)!r}")
         if not 0 < self.firing < 1:
             broken.append(f"firing must be between 0 and 1, not {self.firing!r}")
-        for name in ("rate", "bare_rate", "slope"):
+        for name in ("rate", "bare_rate", "codes_rate", "slope"):
             if not getattr(self, name) > 0:
                 broken.append(f"{name} must be positive, not {getattr(self, name)!r}")
         for name in ("beta", "decay"):
@@ -113,13 +118,13 @@ class Recipe:
         refuse("recipe", broken)
 
     def of_floats(self) -> "Recipe":
-        """Give the recipe of the float network: what only concerns bits stands at its default.
+        """Give the recipe of the float network: what does not concern it stands at its default.
 
         So one float network serves every recipe that differs from another in nothing else.
         """
         usual = Recipe()
-        names = ("beta", "warm", "groups", "firing", "sharpen", "slope", "distil")
-        return replace(self, **{name: getattr(usual, name) for name in names})
+        names = ("codes_rate", "beta", "warm", "groups", "firing", "sharpen", "slope", "distil")
+        return replace(self, average=0.0, **{name: getattr(usual, name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

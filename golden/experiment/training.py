@@ -133,11 +133,12 @@ class Training:
             self.targets = torch.lerp(train.targets, taught, recipe.distil)
         self.mean = deepcopy(self.network) if recipe.average else self.network
         normed = any(isinstance(part, nn.BatchNorm2d) for part in self.network.modules())
+        bare_rate = recipe.codes_rate if one.maps == "codes" else recipe.bare_rate
         parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
         for name, parameter in self.network.named_parameters():
             parts[not normed or name.startswith("dense")].append(parameter)
         groups = [
-            {"params": some, "share": recipe.bare_rate if bare else 1.0}
+            {"params": some, "share": bare_rate if bare else 1.0}
             for bare, some in parts.items() if some
         ]
         self.optimiser = torch.optim.Adam(groups, lr=recipe.rate, weight_decay=recipe.decay)
@@ -231,7 +232,10 @@ class Training:
         for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(now, 1.0 - keep)
         for kept, buffer in zip(self.mean.buffers(), self.network.buffers(), strict=True):
-            kept.copy_(buffer)
+            if kept.is_floating_point():  # what norms have seen goes with the weights
+                kept.lerp_(buffer, 1.0 - keep)
+            else:
+                kept.copy_(buffer)
 
     def keep(self, loss: float, seconds: float) -> dict[str, float]:
         """Validate and write the checkpoint; return the epoch's line."""

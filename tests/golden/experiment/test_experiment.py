@@ -309,13 +309,37 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
     assert len(set(map(str, losses.values()))) == len(losses)
 
 
+@pytest.mark.parametrize(
+    ("name", "shares"), [("float", {1.0, 0.3}), ("bam-w8", {1.0, 0.3}), ("a8w8", {0.07})],
+)
+def test_layers_without_norms_have_rates_of_their_own(
+    name: str, shares: set[float], options: Options, tmp_path: Path,
+) -> None:
+    run(replace(options, labels_only=True))
+    train = batches.load(options.clips, "train", 8, torch.device("cpu"))
+    recipe = replace(options.recipe, bare_rate=0.3, codes_rate=0.07)
+    task = Task(name=name, seed=1, recipe=recipe, data="", folder=tmp_path)
+    training = Training(task, train, train)
+    training.run_epoch()
+    last = training.rate_at(training.steps - 1)
+    assert {group["lr"] for group in training.optimiser.param_groups} == {
+        share * last for share in shares
+    }
+    norms = [
+        each for group in training.optimiser.param_groups if group["share"] == 1.0
+        for each in group["params"]
+    ]
+    dense = training.network.get_submodule("dense1").weight
+    assert all(each is not dense for each in norms)
+
+
 def test_a_running_mean_of_the_weights_is_what_is_evaluated(
     options: Options, tmp_path: Path,
 ) -> None:
     run(replace(options, labels_only=True))
     train = batches.load(options.clips, "train", 8, torch.device("cpu"))
     recipe = replace(options.recipe, average=0.9)
-    training = Training(Task(name="float", seed=1, recipe=recipe, data="", folder=tmp_path),
+    training = Training(Task(name="bam", seed=1, recipe=recipe, data="", folder=tmp_path),
                         train, train)
     best = training.run()
     assert not torch.equal(best.get_submodule("dense2").weight,
@@ -388,11 +412,11 @@ def test_options_and_recipes_list_every_broken_rule(tmp_path: Path) -> None:
         Recipe(
             clips=1, epochs=0, batch=True, rate=0.0, warm_up=1.0, beta=-1.0, dropout=1.0,
             firing=0.0, sharpen=1.0, slope=0.0, distil=2.0, levels=(0.0, -1.0), decay=-1.0,
-            average=1.0,
+            average=1.0, bare_rate=0.0, codes_rate=0.0,
         )
     for name in (
         "clips", "epochs", "batch", "rate", "warm_up", "beta", "dropout", "firing", "sharpen",
-        "slope", "distil", "levels", "decay", "average",
+        "slope", "distil", "levels", "decay", "average", "bare_rate", "codes_rate",
     ):
         assert f"{name} must " in str(caught.value)
 
