@@ -61,8 +61,8 @@ SOURCES_HELP = (
     " default: BAMBINO_DATA, now %(default)s"
 )
 VARIANTS_HELP = (
-    "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary, beta-N,"
-    " pow2-scales"
+    "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary,"
+    " maxima-codes, beta-N, pow2-scales"
 )
 OUTPUTS_HELP = (
     "what the networks predict: pesq (by default), dnsmos, for which DNSMOS P.808 is asked (needs"

@@ -21,11 +21,12 @@ NAMES = {
     "codes-4": "input codes of 4 bits",
     "codes-3": "input codes of 3 bits",
     "dense-binary": "dense layers with binary activations",
+    "maxima-codes": "8-bit codes behind the global maximum, bits before",
     "pow2-scales": "power-of-two weight scales",
 }
 SET_NAMES = {"known": "known kinds of distortion", "unseen_kinds": "kinds never trained on"}
 NONE = "-"
-OTHER_WIDTHS = ("float", "a8w8", "codes-4", "codes-3", "dense-binary")
+OTHER_WIDTHS = ("float", "a8w8", "codes-4", "codes-3", "dense-binary", "maxima-codes")
 """Variants whose layers take inputs of other widths than the shipped network's."""
 
 Row = Sequence[str]

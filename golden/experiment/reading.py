@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 """By how much a stored figure may miss the one computed anew: predictions are stored rounded."""
 
 VARIANTS = ("float", "bam", "bam-w8", "a8w8")
-ABLATIONS = ("codes-8", "codes-4", "codes-3", "dense-binary", "pow2-scales")
+ABLATIONS = ("codes-8", "codes-4", "codes-3", "dense-binary", "maxima-codes", "pow2-scales")
 BETA = re.compile(r"beta-\d+(\.\d+)?")
 
 

@@ -132,11 +132,11 @@ class Training:
         if taught is not None and recipe.distil:
             self.targets = torch.lerp(train.targets, taught, recipe.distil)
         self.mean = deepcopy(self.network) if recipe.average else self.network
-        normed = any(isinstance(part, nn.BatchNorm2d) for part in self.network.modules())
         bare_rate = recipe.codes_rate if one.maps == "codes" else recipe.bare_rate
         parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        norms = [n for n, p in self.network.named_children() if isinstance(p, nn.BatchNorm2d)]
         for name, parameter in self.network.named_parameters():
-            parts[not normed or name.startswith("dense")].append(parameter)
+            parts[name.partition(".")[0].replace("conv", "norm") not in norms].append(parameter)
         groups = [
             {"params": some, "share": bare_rate if bare else 1.0}
             for bare, some in parts.items() if some

@@ -43,6 +43,8 @@ class Variant:
         Steepness of the surrogate derivative; None: the recipe's.
     scale
         Of the weights of a row, as `golden.quantise` says; before 8-bit codes it is ``unit``.
+    maxima
+        Activations behind the global maximum, where no map is left; None: as `maps`.
     """
 
     integer: bool = True
@@ -51,6 +53,12 @@ class Variant:
     input_bits: int = 8
     beta: float | None = None
     scale: Scale = "free"
+    maxima: Activation | None = None
+
+    def behind(self, conv: int) -> Activation:
+        """Activation behind a convolution, the first one 0."""
+        last = conv == len(CONVS) - 1
+        return self.maxima if last and self.maxima is not None else self.maps
 
 
 VARIANTS = {
@@ -64,6 +72,7 @@ ABLATIONS = {
     "codes-4": Variant(input_bits=4),
     "codes-3": Variant(input_bits=3),
     "dense-binary": Variant(dense="bits"),
+    "maxima-codes": Variant(maxima="codes"),
     "beta-1": Variant(beta=1.0),
     "beta-2": Variant(beta=2.0),
     "beta-5": Variant(beta=5.0),
@@ -134,7 +143,7 @@ def build(
     outputs
         Of the last layer.
     norm
-        Whether there are batch norms, but for 8-bit maps, whose rows share a unit: behind 2x2
+        Whether there are batch norms, but for 8-bit codes, whose rows share a unit: behind 2x2
         pooling, before the global one.
         `folded` and the export make thresholds and weights of them.
     """
@@ -145,7 +154,7 @@ def build(
         shape = (CHANNELS[i], CHANNELS[i + 1], 3)
         if one.integer:
             layers[name] = QuantConv2d(
-                *shape, padding=1, scale=_scale(one, one.maps),
+                *shape, padding=1, scale=_scale(one, one.behind(i)),
                 input_step=codes.step if i == 0 else 1.0, input_zero=codes.zero if i == 0 else 0,
             )
         elif i == 0:
@@ -155,12 +164,12 @@ def build(
             layers[name] = nn.Conv2d(*shape, padding=1)
         pool = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
         behind: dict[str, nn.Module] = {f"pool{i + 1}": pool}
-        if norm and one.maps != "codes":
+        if norm and one.behind(i) != "codes":
             normed: dict[str, nn.Module] = {f"norm{i + 1}": nn.BatchNorm2d(CHANNELS[i + 1])}
             # Behind the global maximum a norm would see one value a clip.
             behind = behind | normed if i < 3 else normed | behind
         layers |= behind
-        layers[f"fire{i + 1}"] = _activation(one.maps, beta)
+        layers[f"fire{i + 1}"] = _activation(one.behind(i), beta)
         if i < 3 and dropout:
             layers[f"drop{i + 1}"] = nn.Dropout(dropout)
     layers["flatten"] = nn.Flatten()

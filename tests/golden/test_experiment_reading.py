@@ -147,7 +147,7 @@ def test_spread() -> None:
 def test_what_is_missing(folder: Path, tmp_path: Path) -> None:
     assert summary.missing(load(folder)) == {
         "float": 2, "bam": 3, "bam-w8": 2, "a8w8": 4, "codes-8": 1, "codes-3": 1,
-        "dense-binary": 1, "pow2-scales": 1,
+        "dense-binary": 1, "maxima-codes": 1, "pow2-scales": 1,
     }
     nothing = summary.missing(load(made_up.write(tmp_path / "none", ())))
     assert nothing["float"] == 4
