@@ -120,8 +120,8 @@ def evaluate_options(sub: argparse.ArgumentParser) -> None:
 
 def train(args: argparse.Namespace) -> int:
     """Mix, label with PESQ, train and export; may be interrupted and run again."""
-    from golden.train import TrainOptions
     from golden.train import train as run
+    from golden.train_options import TrainOptions
 
     chosen = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,9 +173,9 @@ def test_every_is_within_the_window(every: int) -> None:
 
 
 @pytest.mark.parametrize("every", [True, 1.0])
-def test_every_is_an_integer(every: object) -> None:
+def test_every_is_an_integer(every: Any) -> None:
     with pytest.raises(TypeError, match="every must be an integer, not "):
-        endless(tiny_network(), every)  # type: ignore[arg-type]
+        endless(tiny_network(), every)
 
 
 @pytest.mark.parametrize("follower", [TorchFollower(), Windows("any", lambda *_: np.zeros(1))])

@@ -275,7 +275,8 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
 
 def test_only_strings_are_saved_in_about(tmp_path: Path) -> None:
     network = tiny_network()
-    network.about["seed"] = 1  # type: ignore[assignment]
+    about: Any = network.about
+    about["seed"] = 1
     with pytest.raises(NetworkError, match="about must hold strings only"):
         netfile.save(network, tmp_path / "n.npz")
     assert list(tmp_path.iterdir()) == []

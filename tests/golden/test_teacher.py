@@ -1,6 +1,7 @@
 """The teacher's label: its features, its cache, what it refuses; its scores where it is there."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,14 +118,14 @@ def test_a_cut_line_is_scored_again_and_spoils_nothing(fake: Fake, tmp_path: Pat
 
 
 def test_an_interrupted_run_keeps_what_it_had(fake: Fake, tmp_path: Path) -> None:
-    def interrupted() -> object:
+    def interrupted() -> Iterator[teacher.Samples]:
         for seed in range(40):
             if seed == teacher.CLIPS + 3:
                 raise KeyboardInterrupt
             yield clip(seed, 1.0)
 
     with pytest.raises(KeyboardInterrupt):
-        teacher.labels(interrupted(), cache=tmp_path)  # type: ignore[arg-type]
+        teacher.labels(interrupted(), cache=tmp_path)
     teacher.labels([clip(seed, 1.0) for seed in range(teacher.CLIPS)], cache=tmp_path)
     assert fake.seen == teacher.CLIPS
 

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from rich.console import Console
 from golden import batches, checkpoint, evaluate, labels, mixing, netfile, testlist, train
 from golden import front_end as ears
 from golden.torch_engine import TorchEngine
-from golden.train import Training, TrainOptions
+from golden.train import Training
+from golden.train_options import TrainOptions
 
 SHARD = 4
 
@@ -223,11 +225,12 @@ def test_pesq_hears_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_options_list_every_broken_rule(tmp_path: Path) -> None:
+    broken: dict[str, Any] = {
+        "mixes": 0, "epochs": 0, "batch": 1, "seed": -1, "threads": -1, "processes": 0,
+        "beta": -1.0, "rate": 0.0, "variant": "bam9", "device": "abacus",
+    }
     with pytest.raises(ValueError, match="training: ") as caught:
-        TrainOptions(
-            data=tmp_path, out=tmp_path, mixes=0, epochs=0, batch=1, seed=-1, threads=-1,
-            processes=0, beta=-1.0, rate=0.0, variant="bam9", device="abacus",  # type: ignore[arg-type]
-        )
+        TrainOptions(data=tmp_path, out=tmp_path, **broken)
     for name in ("mixes", "epochs", "batch", "seed", "threads", "processes", "beta"):
         assert f"{name} must be at least" in str(caught.value)
     for rule in ("variant must be one of", "rate must be positive", "device must be cpu or cuda"):
