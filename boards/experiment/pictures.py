@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"float": "#c4552d", "bam": "#4a90c4", "bam-w8": "#14507d", "a8w8": "#f0a04b"}
+COLOURS = {
+    "float": "#c4552d", "bam": "#4a90c4", "bam-w8": "#14507d", "a8w8": "#f0a04b",
+    "maxima-codes": "#7a5ba6",
+}
 BETAS = {1.0: "#14507d", 5.0: "#4a90c4", 20.0: "#9fc5e8"}
 """Trained with, the paper's example, and its sequel."""
 BLUE, ORANGE = COLOURS["bam-w8"], COLOURS["float"]
@@ -167,10 +170,10 @@ def history(results: Results) -> "Figure | None":
 
 
 def memory_bars(network: Network) -> "Figure":
-    """Draw activations and weights of the four variants under every buffer model."""
+    """Draw activations and weights under every buffer model, one bar a variant."""
     from matplotlib.figure import Figure as New
 
-    figure = New(figsize=(8.6, 7.4))
+    figure = New(figsize=(8.6, 9.0))
     grid = figure.subplots(len(memory.MODELS), 1)
     for axes, model in zip(grid, memory.MODELS, strict=True):
         _bars(axes, network, model)
@@ -194,7 +197,8 @@ def _bars(axes: "Axes", network: Network, model: str) -> None:
             fontsize=8.5,
         )
     axes.set_xlim(0, 1.15 * memory.total_bits(network, model, "float") / 8000)
-    axes.set_yticks(range(len(memory.VARIANTS)), map(name, memory.VARIANTS), fontsize=8.5)
+    labels = [name(variant).partition(",")[0] for variant in memory.VARIANTS]
+    axes.set_yticks(range(len(labels)), labels, fontsize=8.5)
     axes.invert_yaxis()
     axes.grid(axis="x", color=GRID, zorder=0)
     axes.set_axisbelow(True)

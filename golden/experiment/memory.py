@@ -26,10 +26,17 @@ class Widths:
         Of an element of a convolution's map.
     weights
         Of a weight.
+    maxima
+        Of an element of the map before the global maximum; None: as `maps`.
     """
 
     maps: int
     weights: int
+    maxima: int | None = None
+
+    def behind(self, conv: Layer) -> int:
+        """Of an element of the map that `conv` gives."""
+        return self.maps if self.maxima is None or conv.pool != "global" else self.maxima
 
 
 VARIANTS = {
@@ -37,6 +44,7 @@ VARIANTS = {
     "bam": Widths(maps=1, weights=FLOAT_BITS),
     "bam-w8": Widths(maps=1, weights=8),
     "a8w8": Widths(maps=8, weights=8),
+    "maxima-codes": Widths(maps=1, weights=8, maxima=8),
 }
 
 
@@ -54,7 +62,7 @@ def weight_bits(network: Network, widths: Widths) -> int:
 
 def conv_outputs(network: Network, widths: Widths) -> int:
     """All conv outputs: the maps of all convolutions before pooling, at once."""
-    return widths.maps * sum(_size(layer.map_shape(before)) for layer, before, _ in convs(network))
+    return sum(_map(layer, before, widths) for layer, before, _ in convs(network))
 
 
 def conv_outputs_and_input(network: Network, widths: Widths) -> int:
@@ -64,12 +72,13 @@ def conv_outputs_and_input(network: Network, widths: Widths) -> int:
 
 def largest_map(network: Network, widths: Widths) -> int:
     """The largest map of a convolution before pooling, and no other."""
-    return widths.maps * max(_size(layer.map_shape(before)) for layer, before, _ in convs(network))
+    return max(_map(layer, before, widths) for layer, before, _ in convs(network))
 
 
 def pooled_maps(network: Network, widths: Widths) -> int:
     """The whole input in codes of 8 bits, and all maps as they are handed on, pooling done."""
-    return _input(network) + widths.maps * sum(_size(after) for _, _, after in convs(network))
+    handed_on = (widths.behind(layer) * _size(after) for layer, _, after in convs(network))
+    return _input(network) + sum(handed_on)
 
 
 def strips(network: Network, widths: Widths) -> int:
@@ -83,7 +92,7 @@ def strips(network: Network, widths: Widths) -> int:
     for layer, before, after in convs(network):
         frame = before[0] * before[1]
         bits += min(layer.kernel[1], before[2]) * frame * width
-        width = widths.maps
+        width = widths.behind(layer)
         if layer.pool == "max2x2":
             bits += after[0] * after[1] * width
         elif layer.pool == "global":
@@ -123,6 +132,10 @@ def convs(network: Network) -> list[tuple[Layer, Shape, Shape]]:
         for layer, before, after in zip(network.layers, shapes, shapes[1:], strict=False)
         if layer.map_shape(before)[1:] != (1, 1)
     ]
+
+
+def _map(layer: Layer, before: Shape, widths: Widths) -> int:
+    return widths.behind(layer) * _size(layer.map_shape(before))
 
 
 def _input(network: Network) -> int:

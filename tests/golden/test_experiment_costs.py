@@ -108,6 +108,15 @@ def test_memory_of_the_papers_network(shipped: Network) -> None:
         assert memory.MODELS[model](shipped, widths) == bits, model
     assert memory.conv_outputs(shipped, memory.VARIANTS["float"]) == 32 * sum(outputs)
     assert memory.conv_outputs(shipped, memory.VARIANTS["a8w8"]) == 8 * sum(outputs)
+    for model, less in (
+        ("all conv outputs", outputs[-1]),
+        ("all conv outputs, 8-bit input", outputs[-1]),
+        ("largest map", 0),
+        ("pooled maps, 8-bit input", 64),
+        ("strips of one frame, 8-bit input", 64),
+    ):  # seven bits more for what stands before the global maximum, or behind it
+        found = memory.MODELS[model](shipped, memory.VARIANTS["maxima-codes"])
+        assert found == memory.MODELS[model](shipped, widths) + 7 * less, model
     assert memory.factor(shipped, memory.CLAIMED, "float") == 1
     assert memory.factor(shipped, memory.CLAIMED, "bam-w8") >= 25
 
