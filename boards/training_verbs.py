@@ -42,6 +42,8 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "distil": (float, "weight of the float network's predictions in the target"),
     "decay": (float, "weight decay"),
     "average": (float, "decay per step of a running mean of the weights, of all but float"),
+    "settle": (int, "epochs more in which bits before the last convolution stay as they are"),
+    "settle-distil": (float, "as --distil, in those"),
 }
 EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
     "cache": (Path, "folder of labelled clips; without it OUT/clips"),

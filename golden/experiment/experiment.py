@@ -16,7 +16,8 @@ from golden.experiment.clips import Clips
 from golden.experiment.recipe import Recipe
 from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
-from golden.experiment.training import Task, Training, predict
+from golden.experiment.task import Task
+from golden.experiment.training import Training, predict
 from golden.experiment.variants import VARIANTS, variant
 from golden.experiment.workers import Workers
 from golden.rules import refuse

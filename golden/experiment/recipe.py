@@ -62,6 +62,11 @@ class Recipe:
     average
         Decay per step of a running mean of the weights that is evaluated, of all networks but the
         float one; 0: the last weights.
+    settle
+        Epochs more for networks whose maps are bits, in which all convolutions but the last keep
+        theirs, see `golden.experiment.phases`; the learning rate rises and falls again.
+    settle_distil
+        As `distil`, in those.
     outputs
         What the networks predict, by names in `golden.heads`; each weighs alike.
     """
@@ -87,17 +92,19 @@ class Recipe:
     norm: bool = True
     half: bool = True
     average: float = 0.999
+    settle: int = 8
+    settle_distil: float = 1.0
     outputs: tuple[str, ...] = (PESQ,)
 
     def __post_init__(self) -> None:
         broken = [
             f"{name} must be an integer of at least {least}, not {getattr(self, name)!r}"
-            for name, least in (("clips", LEAST_CLIPS), ("epochs", 1), ("batch", 2))
+            for name, least in (("clips", LEAST_CLIPS), ("epochs", 1), ("batch", 2), ("settle", 0))
             if type(getattr(self, name)) is not int or getattr(self, name) < least
         ]
         for name, high in (
             ("warm_up", 0.9), ("dropout", 0.9), ("sharpen", 0.9), ("distil", 1.0),
-            ("average", 0.9999),
+            ("settle_distil", 1.0), ("average", 0.9999),
         ):
             if not 0 <= getattr(self, name) <= high:
                 broken.append(f"{name} must be from 0 to {high}, not {getattr(self, name)!r}")
@@ -123,7 +130,10 @@ class Recipe:
         So one float network serves every recipe that differs from another in nothing else.
         """
         usual = Recipe()
-        names = ("codes_rate", "beta", "warm", "groups", "firing", "sharpen", "slope", "distil")
+        names = (
+            "codes_rate", "beta", "warm", "groups", "firing", "sharpen", "slope", "distil",
+            "settle", "settle_distil",
+        )
         return replace(self, average=0.0, **{name: getattr(usual, name) for name in names})
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,11 +1,8 @@
 """One training: one variant, one seed; goes on from its last epoch."""
 
 import io
-import json
 import time
 from copy import deepcopy
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,10 @@ from torch import Tensor, nn
 
 from golden import descent, heads
 from golden.experiment.clips import Clips, Draws, front_end
-from golden.experiment.recipe import Recipe
+from golden.experiment.phases import Phase, phases
+from golden.experiment.settling import Kept, giver
 from golden.experiment.start import start
+from golden.experiment.task import Task
 from golden.experiment.variants import build, folded, sharpen, tame, variant
 from golden.experiment.workers import Workers
 from golden.figures import correlation
@@ -27,48 +26,11 @@ EVALUATED = 16
 """Clips at a time."""
 
 PART = {"cpu": 8, "cuda": 4096}
-"""Clips that a step takes at a time: on a CPU few, whose maps stay in its caches (a quarter less
-time than 32), on a GPU all. Batch norms see as many: another device, or number of processes, trains
-another network."""
+"""Clips that a step takes at a time, before the network settles: on a CPU few, whose maps stay in
+its caches (a quarter less time than 32), on a GPU all. Batch norms see as many: another device, or
+number of processes, trains another network."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """What is to be trained, and where.
-
-    Parameters
-    ----------
-    name, seed
-        Which variant; seed of start, order and augmentation.
-    recipe
-        How.
-    data
-        Digest of the clips and labels.
-    folder
-        Where the checkpoint goes.
-    device, workers
-        On what, and with which other processes.
-    """
-
-    name: str
-    seed: int
-    recipe: Recipe
-    data: str
-    folder: Path
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    workers: Workers = field(default_factory=Workers)
-
-    @property
-    def identity(self) -> str:
-        """What a checkpoint must have in common with the task to go on from it."""
-        return json.dumps([self.name, self.seed, self.data, self.recipe.as_dict()])
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file to go on from."""
-        return self.folder / f"{self.name}-{self.seed}.pt"
 
 
 @torch.no_grad()
@@ -128,9 +90,10 @@ class Training:
             source_codes=draws.batch(train, heard, 8, slice(0, START_CLIPS))[0],
             firing=recipe.firing, groups=recipe.groups,
         )
-        self.targets, self.deviation = train.targets, heads.spread(train.targets)
-        if taught is not None and recipe.distil:
-            self.targets = torch.lerp(train.targets, taught, recipe.distil)
+        self.phases = phases(recipe, one)
+        self.kept: Kept | None = None
+        self.taught = train.targets if taught is None else taught
+        self.deviation = heads.spread(train.targets)
         self.mean = deepcopy(self.network) if recipe.average else self.network
         bare_rate = recipe.codes_rate if one.maps == "codes" else recipe.bare_rate
         parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
@@ -177,10 +140,17 @@ class Training:
         self.history, self.seconds = state["history"], state["seconds"]
         self.best, self.best_weights = state["best"], state["best_weights"]
 
+    @property
+    def phase(self) -> Phase:
+        """The phase of the next epoch."""
+        return next(each for each in self.phases if self.epoch < each.end)
+
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, counted from the first."""
         recipe = self.task.recipe
-        return descent.rate(recipe.rate, step, self.steps * recipe.epochs, recipe.warm_up)
+        phase = next(each for each in self.phases if step < self.steps * each.end)
+        first, total = self.steps * phase.first, self.steps * phase.epochs
+        return descent.rate(recipe.rate, step - first, total, recipe.warm_up)
 
     def slope_at(self, step: int) -> float | None:
         """How steep softened bits are at a step; None where they are bits."""
@@ -191,9 +161,15 @@ class Training:
     def run_epoch(self) -> float:
         """Train one epoch and return the mean loss."""
         task, recipe = self.task, self.task.recipe
+        phase = self.phase
+        if phase.settles and self.epoch == phase.first:
+            self._settle()
         torch.manual_seed(1_000_003 * task.seed + 1000 * self.epoch + task.workers.rank)
         draws = Draws.of(len(self.train), recipe, task.seed, self.epoch, task.device)
-        self.network.train()
+        still, learning = phase.parts(self.network)
+        kept = self._keep_bits(still) if phase.settles else None
+        size = recipe.batch if phase.settles else PART[task.device.type]
+        targets = torch.lerp(self.train.targets, self.taught, phase.distil)
         losses = torch.zeros((), device=task.device)
         for i in range(self.steps):
             step = self.epoch * self.steps + i
@@ -203,24 +179,53 @@ class Training:
             first = i * recipe.batch + task.workers.rank
             at = slice(first, (i + 1) * recipe.batch, task.workers.size)
             self.optimiser.zero_grad()
-            losses += self._learn(*draws.batch(self.train, self.heard, self.bits, at))
+            if kept is None:
+                inputs, index = draws.batch(self.train, self.heard, self.bits, at)
+            else:
+                index = draws.order[at]
+                inputs = kept.maps(self.epoch, index)
+            losses += self._learn(learning, inputs, targets[index], size)
             task.workers.add_gradients(self.network)
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
             tame(self.network)
             if recipe.average:
-                self._follow(min(recipe.average, step / (step + 10)))
+                done = step - self.steps * phase.first
+                self._follow(min(recipe.average, done / (done + 10)))
         sharpen(self.network, None)
         return float(task.workers.total(losses)) / self.steps
 
-    def _learn(self, codes: Tensor, index: Tensor) -> Tensor:
-        """Add the gradients of this process's share of a batch; return its part of the loss."""
+    def _settle(self) -> None:
+        """Go on from the best weights so far; only those of the epochs to come are in question."""
+        for network in {self.mean, self.network}:
+            network.load_state_dict(self.best_weights)
+        self.optimiser.state.clear()
+        self.best = -2.0
+
+    def _keep_bits(self, still: nn.Sequential) -> Kept:
+        """Give what the layers that stay give; the same object in all epochs of the phase."""
+        if self.kept is None:
+            task = self.task
+            give = giver(self.network, still, self.valid_codes[:1].to(task.device))
+            self.kept = Kept(
+                give, self.train, self.heard, self.bits, recipe=task.recipe, seed=task.seed,
+                first=self.phase.first,
+            )
+        return self.kept
+
+    def _learn(
+        self, learning: nn.Sequential, inputs: Tensor, targets: Tensor, size: int,
+    ) -> Tensor:
+        """Add the gradients of this process's share of a batch; return its part of the loss.
+
+        The layers `learning` take `size` of the `inputs`, codes or bits, at a time.
+        """
         device, recipe = self.task.device.type, self.task.recipe
         total = torch.zeros((), device=self.task.device)
-        parts = (torch.split(each, PART[device]) for each in (codes, self.targets[index]))
+        parts = (torch.split(each, size) for each in (inputs, targets))
         for part, wanted in zip(*parts, strict=True):
             with torch.autocast(device, torch.bfloat16, enabled=recipe.half):
-                guess = self.network(part).float()
+                guess = learning(part).float()
             error = (guess - wanted) / self.deviation
             loss = error.square().sum() / (recipe.batch * wanted.shape[1])
             descent.gradients(loss)
@@ -273,7 +278,7 @@ class Training:
 
     def run(self, report: Any = lambda line: None) -> nn.Sequential:
         """Train what is left and return the network of the best epoch, folded, on the CPU."""
-        while self.epoch < self.task.recipe.epochs:
+        while self.epoch < self.phases[-1].end:
             began = time.monotonic()
             loss = self.run_epoch()
             row = self.keep(loss, time.monotonic() - began)
