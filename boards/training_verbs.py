@@ -42,8 +42,8 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "distil": (float, "weight of the float network's predictions in the target"),
     "decay": (float, "weight decay"),
     "average": (float, "decay per step of a running mean of the weights, of all but float"),
-    "settle": (int, "epochs more in which bits before the last convolution stay as they are"),
-    "settle-distil": (float, "as --distil, in those"),
+    "settle": (int, "epochs more for networks of bits, in which conv4 and dense layers learn"),
+    "settle-distil": (float, "weight of the float network's predictions in the target of those"),
 }
 EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
     "cache": (Path, "folder of labelled clips; without it OUT/clips"),

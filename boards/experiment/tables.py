@@ -119,7 +119,7 @@ def trainings(results: Results) -> list[str]:
     """What every training took, and its best epoch on the validation clips."""
     rows = []
     for run in results.runs:
-        best = max(run.history, key=lambda line: line.valid_pcc, default=None)
+        best = max(run.chosen, key=lambda line: line.valid_pcc, default=None)
         where = f"{run.device}, {run.threads} threads"
         rows.append((
             f"`{run.name}`", where, f"{run.seconds:,.0f}", str(run.epochs),

@@ -13,6 +13,7 @@ from golden.batches import to_codes
 from golden.experiment import clips as batches
 from golden.experiment import labelling, lists, results, store, workers
 from golden.experiment.clips import Clips
+from golden.experiment.phases import phases
 from golden.experiment.recipe import Recipe
 from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
@@ -206,9 +207,10 @@ class _Experiment:
 
         source = taught = None
         recipe = self.options.recipe
-        if name != FLOAT and (recipe.warm or recipe.distil):
+        teaches = any(phase.distil for phase in phases(recipe, variant(name)))
+        if name != FLOAT and (recipe.warm or teaches):
             source = self._float(seed)
-            taught = self._teach(source, seed) if recipe.distil else None
+            taught = self._teach(source, seed) if teaches else None
             source = source.to(self.device)
         training = Training(self._task(name, seed), self.train, self.valid, source, taught)
         best = training.run(say)

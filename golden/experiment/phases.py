@@ -2,8 +2,9 @@
 
 Bits of maps flip while the layers before them learn, and a norm in training, which sees the few
 clips of a step, puts their thresholds where the exported network does not have them. In the second
-phase the layers before `LEARNS` give the bits that they will give for good, exactly, and those
-behind settle on them.
+phase the layers before `LEARNS` give the bits that they will give for good, and those behind settle
+on them. Of integer networks they are exactly the exported one's; the norms of float ones are folded
+into weights afterwards, which may round a sum across its threshold.
 """
 
 from dataclasses import dataclass

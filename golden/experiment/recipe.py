@@ -30,11 +30,11 @@ class Recipe:
         The same for networks of 8-bit maps, which have no norms at all and, with `warm`, begin
         near where they end.
     warm_up
-        Share of the steps that the rate rises in.
+        Share of the steps that the rate rises in, before the network settles and then again.
     beta
         Steepness of the surrogate derivative.
     dropout
-        Share of activations dropped behind the first three convolutions.
+        Share of activations dropped behind the first three convolutions, until the network settles.
     warm
         Whether other variants start from the float network of the same seed.
     groups
@@ -43,7 +43,8 @@ class Recipe:
     firing
         Share of pooled sums that fire at the start where they do not.
     sharpen
-        Share of the steps in which bits are softened, ever less: slope 1 to `slope`.
+        Share of the steps in which bits are softened, ever less: slope 1 to `slope`. Steps in which
+        the network settles do not count.
     slope
         See there.
     distil
@@ -66,7 +67,7 @@ class Recipe:
         Epochs more for networks whose maps are bits, in which all convolutions but the last keep
         theirs, see `golden.experiment.phases`; the learning rate rises and falls again.
     settle_distil
-        As `distil`, in those.
+        Weight of the float network's predictions in the target of those epochs.
     outputs
         What the networks predict, by names in `golden.heads`; each weighs alike.
     """

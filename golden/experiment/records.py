@@ -113,6 +113,12 @@ class Run:
         """Variant and seed, as the file is called."""
         return f"{self.variant}-{self.seed}"
 
+    @property
+    def chosen(self) -> tuple[Epoch, ...]:
+        """Epochs whose best in validation is the network: where it settled, those alone."""
+        before = int(self.recipe.get("epochs", "0"))
+        return self.history[before if self.epochs > before else 0 :]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:

@@ -26,9 +26,9 @@ EVALUATED = 16
 """Clips at a time."""
 
 PART = {"cpu": 8, "cuda": 4096}
-"""Clips that a step takes at a time, before the network settles: on a CPU few, whose maps stay in
-its caches (a quarter less time than 32), on a GPU all. Batch norms see as many: another device, or
-number of processes, trains another network."""
+"""Clips that a step takes at a time: on a CPU few, whose maps stay in its caches (a quarter less
+time than 32), on a GPU all; of a network that settles, all that the process has. Batch norms see as
+many: another device, or number of processes, trains another network."""
 
 Floats = NDArray[np.float64]
 
@@ -244,8 +244,8 @@ class Training:
 
     def keep(self, loss: float, seconds: float) -> dict[str, float]:
         """Validate and write the checkpoint; return the epoch's line."""
-        for network in {self.mean, self.network}:
-            self.task.workers.agree(network)
+        for network in {self.mean, self.network}:  # what stays is the same everywhere
+            self.task.workers.agree(self.phase.parts(network)[1])
         guess = predict(self.mean, self.valid_codes, self.task.workers)
         error = float(np.mean((guess - self.valid_targets) ** 2))
         pcc = float(np.mean([

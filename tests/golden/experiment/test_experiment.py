@@ -99,6 +99,8 @@ def test_two_outputs_go_all_the_way(
         assert set(one.predictions) == set(found.sets)
         assert not np.array_equal(one.predictions["known"], one.predictions["known:teacher"])
     bits = found.of("bam-w8")[0]
+    assert [line.epoch for line in bits.chosen] == [3]  # where it settled
+    assert [line.epoch for line in found.of("float")[0].chosen] == [1, 2]
     assert bits.integer is not None
     assert set(bits.integer.metrics) == set(found.sets)
     assert bits.integer.mismatches == 0
@@ -166,6 +168,25 @@ def test_one_float_network_serves_recipes_of_other_bits(
     assert after["float-1.json"] == before["float-1.json"]
     assert after["bam-w8-1.json"]["recipe"] == bits.as_dict()
     assert after["float-1.json"]["recipe"] == bits.of_floats().as_dict() != bits.as_dict()
+
+
+@pytest.mark.parametrize(("distil", "settle_distil"), [(0.0, 1.0), (0.5, 0.0), (0.0, 0.0)])
+def test_a_teacher_is_asked_where_a_phase_wants_it(
+    distil: float, settle_distil: float, options: Options, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    run_epoch = Training.run_epoch
+
+    def watched(self: Training) -> float:
+        if self.task.name != "float":
+            asked.append(not torch.equal(self.taught, self.train.targets))
+        return run_epoch(self)
+
+    monkeypatch.setattr(Training, "run_epoch", watched)
+    run(replace(options, recipe=replace(
+        options.recipe, distil=distil, settle_distil=settle_distil, warm=False,
+    )))
+    assert asked == [bool(distil or settle_distil)] * 3
 
 
 def test_a_checkpoint_of_another_recipe_or_none_is_refused(options: Options) -> None:

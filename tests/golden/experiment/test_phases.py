@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from golden.adds.engine import NUMPY, AddsEngine
 from golden.experiment import clips as batches
 from golden.experiment.clips import Draws
 from golden.experiment.experiment import Options, run
@@ -15,7 +16,8 @@ from golden.experiment.recipe import Recipe
 from golden.experiment.settling import DRAWS, giver
 from golden.experiment.task import Task
 from golden.experiment.training import Training
-from golden.experiment.variants import variant
+from golden.experiment.variants import folded, variant
+from golden.export import export
 
 
 def trained(
@@ -78,16 +80,25 @@ def test_what_stays_is_kept_for_three_draws(name: str, options: Options, tmp_pat
     assert torch.equal(heard[1], heard[4])
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 def test_what_stays_gives_the_bits_that_the_exported_network_gives(
-    options: Options, tmp_path: Path,
+    compiled: bool, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    best = AddsEngine().kind
+    assert best != NUMPY
+    if not compiled:
+        monkeypatch.setattr("golden.experiment.settling.NUMPY", best)
     training = trained(options, tmp_path, epochs=1)
     training.keep(training.run_epoch(), 1.0)
     codes = training.valid_codes
     still, _ = Phase(first=0, epochs=1, distil=0.0, settles=True).parts(training.network)
-    integers = giver(training.network, still, codes)(codes)
-    assert integers.dtype == torch.uint8  # of the engine
-    assert torch.equal(integers.float(), still(codes))
+    given = giver(training.network, still, codes)(codes)
+    assert (given.dtype == torch.uint8) == compiled  # of the engine
+    network = export(folded(training.network), codes[:1])
+    for clip, bits in zip(codes, given, strict=True):
+        exported = AddsEngine().predict(network, clip.numpy()).outputs["conv3"]
+        assert torch.equal(bits.float(), torch.from_numpy(exported).float())
+    assert torch.equal(given.float(), still(codes))
 
 
 @pytest.mark.parametrize(("share", "far"), [(0.0, False), (1.0, True)])
