@@ -1,5 +1,6 @@
 """What README shows works as it stands there."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +14,7 @@ from golden.torch_engine import TorchEngine
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BOTH = ("float", "bam-w8")
 
 
 @pytest.mark.cosim
@@ -45,3 +47,16 @@ def test_every_command_is_one_that_the_parser_knows() -> None:
 def test_every_file_it_links_to_is_there() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_experiments_figures_are_those_of_its_page() -> None:
+    found = json.loads((ROOT / "docs/experiment/figures.json").read_text())
+    sums = [sum(layer[name] for layer in found["work"]) for name in ("needed", "accumulates")]
+    assert f"would spare them | {1 - sums[0] / sums[1]:.1%} |".replace("%", " %") in README
+    pesq, teacher = (
+        [f"{found['variants'][one]['sets'][which]['PCC']['mean']:.3f}" for one in BOTH]
+        for which in ("known", "known:teacher")
+    )
+    said = " ".join(README.split())
+    assert f"float network {pesq[0]}, bits and 8-bit weights {pesq[1]};" in said
+    assert f"DNSMOS P.808 {teacher[0]} and {teacher[1]}." in said
