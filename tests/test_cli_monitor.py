@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,8 +268,8 @@ def test_a_microphone(
             block, self._samples = self._samples[:count], self._samples[count:]
             return block[:, None], False
 
-    module = ModuleType("sounddevice")
-    module.InputStream, module.PortAudioError = Stream, OSError  # type: ignore[attr-defined]
+    module: Any = ModuleType("sounddevice")
+    module.InputStream, module.PortAudioError = Stream, OSError
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     code, out, err = monitor(capsys, "--mic", "--json")
     assert (code, err) == (130, "bambino monitor: interrupted after 5 scores\n")

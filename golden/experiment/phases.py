@@ -43,12 +43,10 @@ class Phase:
         return self.first + self.epochs
 
     def parts(self, network: nn.Sequential) -> tuple[nn.Sequential, nn.Sequential]:
-        """Make `network` ready to train; return what stays as it is, and what learns."""
+        """What of `network` stays as it is, and what learns."""
         names, children = zip(*network.named_children(), strict=True)
         at = names.index(LEARNS) if self.settles else 0
         still, learning = (nn.Sequential(*each) for each in (children[:at], children[at:]))
-        learning.train()
-        still.eval()
         return still, learning
 
 

@@ -167,6 +167,8 @@ class Training:
         torch.manual_seed(1_000_003 * task.seed + 1000 * self.epoch + task.workers.rank)
         draws = Draws.of(len(self.train), recipe, task.seed, self.epoch, task.device)
         still, learning = phase.parts(self.network)
+        still.eval()
+        learning.train()
         kept = self._keep_bits(still) if phase.settles else None
         size = recipe.batch if phase.settles else PART[task.device.type]
         targets = torch.lerp(self.train.targets, self.taught, phase.distil)

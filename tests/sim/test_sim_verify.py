@@ -1,5 +1,6 @@
 """`verify` is silent where all is right, and says where and shows when where it is not."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -140,10 +141,13 @@ def test_an_error_of_the_machine_is_named(right, network, clips):
         right.predict_lowered([(broken, clips)])
 
 
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "speech"
+DATA = Path(
+    os.environ.get("BAMBINO_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"),
+)
+SPEECH = DATA / "speech"
 
 
-@pytest.mark.skipif(not SPEECH.is_dir(), reason="../shared/data is not there")
+@pytest.mark.skipif(not SPEECH.is_dir(), reason="set BAMBINO_DATA to the recordings")
 def test_a_real_clip_agrees(right, network):
     from golden import clip
 
