@@ -94,16 +94,19 @@ class Loader(wiring.Component):
         longest = max(lead(config, last=True), parameter_wait(config), config.parameter_rows)
         count, rest = Signal(range(longest + 1)), Signal(range(longest + 1))
 
+        # `ready` and `take` hang together with walker and fetch in one cycle, so it is a register.
         with m.If(rest != 0):
             m.d.sync += rest.eq(rest - 1)
+        with m.If(rest == 1):
+            m.d.sync += self.ready.eq(1)
         with m.If(self.take):
-            m.d.sync += taken.eq(1)
+            m.d.sync += [self.ready.eq(0), taken.eq(1)]
         with m.If(self.done):
             m.d.sync += ended.eq(1)
+        leads = lead(config, last=False), lead(config, last=True)
         begin_lead = [
-            rest.eq(
-                Mux(last_pass, lead(config, last=True), lead(config, last=False)),
-            ),
+            rest.eq(Mux(last_pass, leads[1], leads[0])),
+            self.ready.eq(Mux(last_pass, leads[1] == 0, leads[0] == 0)),
             taken.eq(0),
             ended.eq(0),
         ]
@@ -176,10 +179,6 @@ class Loader(wiring.Component):
                 with m.If(count == 0):
                     m.d.sync += begin_lead
                     m.next = "LOAD"
-        waiting = fsm.ongoing("LOAD") | fsm.ongoing("WAIT") | fsm.ongoing("PARAMETERS")
-        m.d.comb += self.ready.eq(
-            (waiting | fsm.ongoing("DONE")) & (rest == 0) & ~taken,
-        )
         if config.cell_class.buffered:
             bank = Signal()
             m.d.sync += bank.eq(bank ^ self.take)

@@ -70,6 +70,8 @@ class PassFetch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         left = Signal(self.pass_bits)  # passes until the circle closes, the fetched one counted
+        last = Signal()  # there is one left; `left` has been the same for a while by `take`
+        m.d.sync += last.eq(left == 1)
         first, second = Signal(32), Signal(32)
         at = Signal(range(self.program_words))
         m.d.comb += self.r_addr.eq(at)
@@ -80,7 +82,7 @@ class PassFetch(wiring.Component):
                 with m.If(self.take):
                     m.d.sync += left.eq(left - 1)
                     m.next = "FIRST"
-                with m.If(self.go | self.take & (left == 1)):
+                with m.If(self.go | self.take & last):
                     m.d.sync += [
                         left.eq(self.layer.passes), at.eq(self.layer.passes_at),
                     ]

@@ -141,8 +141,14 @@ class Walker(wiring.Component):
         passes = Signal(self.config.pass_bits)
         in_block, rows = Signal(run_bits), Signal(run_bits)  # groups of the block; left of them
         first_pass = Signal()
-        last_pass, last_tile, last_block = passes == 1, tiles == 1, blocks == 1
-        m.d.comb += in_block.eq(Mux(last_block, self.run.last_groups, layer.block_groups))
+        m.d.comb += in_block.eq(Mux(blocks == 1, self.run.last_groups, layer.block_groups))
+        # All that a step does hangs on these six, so a fast machine has them in registers. The
+        # first three change as a pass ends, two cycles before the next one walks at the earliest;
+        # the others are known a cycle ahead.
+        last_pass, last_tile, last_block = Signal(), Signal(), Signal()
+        last_read, last_row, waiting = Signal(), Signal(), Signal()
+        late = m.d.comb if compact else m.d.sync
+        late += [last_pass.eq(passes == 1), last_tile.eq(tiles == 1), last_block.eq(blocks == 1)]
 
         # Where in the input's ring: the block's first frame and this group's.
         width = self.config.address_bits
@@ -164,17 +170,21 @@ class Walker(wiring.Component):
         odd = Signal()  # band of the output
         pixel, fresh = Signal.like(token.addr), Signal()  # of the pass; before its first pixel
         wait = Signal(6)
+        if compact:
+            m.d.comb += [last_read.eq(reads == 1), last_row.eq(rows == 1), waiting.eq(wait != 0)]
 
         last_of_band = second | ~layer.pooled
-        last_of_row = last_of_band & (reads == 1)
-        last_of_pass = last_of_row & (rows == 1)
+        last_of_row = last_of_band & last_read
+        last_of_pass = last_of_row & last_row
         valid = (warm == 0) & (skip == 0)
         pool_first = Mux(layer.whole, fresh, ~layer.pooled | ~odd & ~second)
         pool_last = Mux(layer.whole, last_of_pass, ~layer.pooled | odd & second)
-        stalled = valid & last_pass & pool_last & (wait != 0)
+        stalled = valid & last_pass & pool_last & waiting
 
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
+        if not compact:
+            m.d.sync += waiting.eq(wait > 1)
         with m.FSM():
             with m.State("IDLE"), m.If(self.go):
                 m.d.sync += [
@@ -191,6 +201,8 @@ class Walker(wiring.Component):
                 m.d.comb += self.take.eq(1)
                 if not compact:
                     m.d.sync += [
+                        last_read.eq(self.entry.reads == 1),
+                        last_row.eq(in_block == 1),
                         at.eq(self.entry),
                         offsets[0].eq(self.entry.frame_offset),
                         offsets[1].eq(self.entry.frame_offset + layer.frame_step),
@@ -229,6 +241,8 @@ class Walker(wiring.Component):
                     m.d.sync += [pixel.eq(pixel + 1), fresh.eq(0)]
                     with m.If(last_pass & pool_last):
                         m.d.sync += wait.eq(layer.steps - 1)
+                        if not compact:
+                            m.d.sync += waiting.eq(layer.steps != 1)
                 with m.If(~last_of_band):
                     m.d.sync += second.eq(1)
                 with m.Else():
@@ -238,6 +252,8 @@ class Walker(wiring.Component):
                         band.eq(band + layer.band_inc),
                         offset.eq(offset + layer.band_step),
                     ]
+                    if not compact:
+                        m.d.sync += last_read.eq(reads == 2)
                     with m.If(warm != 0):
                         m.d.sync += warm.eq(warm - 1)
                     with m.Else():
@@ -257,6 +273,8 @@ class Walker(wiring.Component):
                         start.eq(following),
                         frame.eq(frame + frame_inc),
                     ]
+                    if not compact:
+                        m.d.sync += [last_read.eq(at.reads == 1), last_row.eq(rows == 2)]
                 with m.If(last_of_pass):
                     m.d.comb += self.done.eq(1)
                     m.next = "NEXT"
