@@ -99,8 +99,10 @@ class Accelerator(wiring.Component):
         arbiter = m.submodules.arbiter = Arbiter()
 
         connect(m, flipped(self.i), commander.i)
-        connect(m, commander.o, arbiter.first)
-        connect(m, reader.o, arbiter.second)
+        # The reader first: the sequencer goes on as its word leaves, in the same cycle, and that
+        # must not hang on the commander as well.
+        connect(m, reader.o, arbiter.first)
+        connect(m, commander.o, arbiter.second)
         connect(m, arbiter.o, flipped(self.o))
 
         program_r, program_w = program.read_port(), program.write_port()
