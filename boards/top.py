@@ -74,11 +74,11 @@ class Top(wiring.Component):
         m.submodules.link = link = self.link
         m.submodules.machine = DomainRenamer("machine")(cast(Component, self.machine))
         m.domains.machine = ClockDomain(local=True)
-        reset = Signal(init=1)  # a register: it goes everywhere
+        reset = Signal(init=1)  # a register, nothing behind it: it goes everywhere
         m.d.sync += reset.eq(link.reset)
         m.d.comb += [
             ClockSignal("machine").eq(ClockSignal()),
-            ResetSignal("machine").eq(reset | ResetSignal()),
+            ResetSignal("machine").eq(reset),  # 1 under the board's reset as well, and a cycle more
             link.rx.eq(self.rx),
             self.tx.eq(link.tx),
         ]

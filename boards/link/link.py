@@ -143,10 +143,16 @@ class Link(wiring.Component):
         dropped, repeated = Signal(16), Signal(16)
         drop = Signal()
         m.d.comb += [
-            following.eq(sequence + 1),
             unframer.room.eq(~feeder.busy),
             feeder.words.eq(unframer.length),
             feeder.last.eq(unframer.kind == Kind.LAST),
+        ]
+        # The numbers stand long before a request is pending, and are compared ahead.
+        follows, repeats = Signal(), Signal()
+        m.d.sync += [
+            following.eq(sequence + 1),
+            follows.eq(unframer.sequence == following),
+            repeats.eq(unframer.sequence == sequence),
         ]
         with m.If(unframer.bad | drop):
             m.d.sync += dropped.eq(dropped + 1)
@@ -167,11 +173,19 @@ class Link(wiring.Component):
         # the machine does next would hang, in one cycle, on what it offers and on all of this.
         # The framer takes a byte in two cycles, so that the next one is chosen a cycle ahead.
         there, taking, chosen = Signal(), Signal(), Signal(8)
+        settled = Signal()  # what was brought is with the machine
         m.d.comb += self.i.ready.eq(taking)
         m.d.sync += [
+            settled.eq(brought & ~feeder.busy),
             there.eq(self.i.valid & ~taking),
             taking.eq(0),
-            chosen.eq(piece(self.i.payload.data, place[:2], 8)),
+            chosen.eq(
+                Mux(
+                    describing,
+                    piece(said, place[: end.bit_length()], 8),
+                    piece(self.i.payload.data, place[:2], 8),
+                ),
+            ),
         ]
         with m.FSM():
             with m.State("IDLE"), m.If(pending):
@@ -183,7 +197,7 @@ class Link(wiring.Component):
                     place.eq(0),
                     patience.eq(0),
                 ]
-                with m.If(opens | (opened & (asks | brings) & (unframer.sequence == following))):
+                with m.If(opens | (opened & (asks | brings) & follows)):
                     m.d.comb += framer.start.eq(1)
                     m.d.sync += framing.eq(1)
                     m.d.sync += sequence.eq(unframer.sequence)
@@ -198,7 +212,7 @@ class Link(wiring.Component):
                     with m.If(opens):
                         m.d.comb += [self.reset.eq(1), feeder.clear.eq(1)]
                         m.d.sync += opened.eq(1)
-                with m.Elif(opened & (unframer.sequence == sequence)):
+                with m.Elif(opened & repeats):
                     m.d.comb += sender.start.eq(1)
                     m.d.sync += repeated.eq(repeated + 1)
                     m.next = "SEND"
@@ -218,15 +232,14 @@ class Link(wiring.Component):
                     with m.If(describing):
                         m.next = "DESCRIBE"
             with m.State("DESCRIBE"):
-                at = place[: end.bit_length()]
-                m.d.comb += [framer.valid.eq(1), framer.data.eq(piece(said, at, 8))]
+                m.d.comb += [framer.valid.eq(1), framer.data.eq(chosen)]
                 with m.If(taken):
                     m.d.sync += place.eq(place + 1)
                     with m.If(place == end):
                         m.next = "STATUS"
             with m.State("BODY"):
                 m.d.sync += patience.eq(patience + 1)
-                fed = brought & ~feeder.busy & ~there & (place == 0)
+                fed = settled & ~there & (place == 0)
                 over = last | (place == 4 * PIECE_WORDS) | patience[-1] | fed
                 with m.If((place[:2] == 0) & over):
                     m.next = "STATUS"
@@ -236,10 +249,9 @@ class Link(wiring.Component):
                         framer.data.eq(chosen),
                     ]
                 with m.If(taken):
-                    m.d.sync += [
-                        place.eq(place + 1), last.eq(self.i.payload.last),
-                        taking.eq(place[:2] == 3),
-                    ]
+                    m.d.sync += [place.eq(place + 1), last.eq(self.i.payload.last)]
+                # As `taken`, but what ends the reply is no matter inside a word.
+                m.d.sync += taking.eq(there & ~taking & framer.ready & (place[:2] == 3))
             with m.State("STATUS"):
                 m.d.comb += [
                     framer.valid.eq(1),

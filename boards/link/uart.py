@@ -60,14 +60,16 @@ class UartReceiver(wiring.Component):
         count = Signal(range(self.divisor))
         left = Signal(4)  # samples to come: start, eight of data, stop
         shift = Signal(8)
+        sample = Signal()  # the count is 0; much hangs on a byte's end
         m.d.comb += self.data.eq(shift)
+        m.d.sync += sample.eq((left != 0) & (count == 1))
         with m.If(left == 0):
             m.d.sync += count.eq(self.divisor // 2 - 1)
             with m.If(~line):
                 m.d.sync += left.eq(10)
         with m.Else():
             m.d.sync += count.eq(count - 1)
-            with m.If(count == 0):
+            with m.If(sample):
                 m.d.sync += [count.eq(self.divisor - 1), left.eq(left - 1)]
                 with m.If(left == 1):
                     m.d.comb += [self.valid.eq(line), self.error.eq(~line)]
