@@ -1,7 +1,10 @@
 """The commands that make a bitstream, and what they take and leave; all files in one folder.
 
-The measured choices of `boards.compare.flows` hold here too. An iCE40 is mapped flattened, which
-saves logic cells; what its modules take comes from a second mapping, of them apart.
+The measured choices of `boards.compare.flows` hold here too, but for this: designs are mapped
+flattened. On an iCE40 that saves logic cells. On an ECP5 it makes the ways shorter which go through
+several parts within a cycle (ULX3S-85F: 10 LUTs and carries where there were 12); the columns, and
+the cells in them, stay apart until they are mapped, as there are many that are alike. What the
+modules take comes from a second mapping, of them apart.
 """
 
 from collections.abc import Mapping
@@ -24,44 +27,37 @@ SMALL = ";".join(
 SLOW_PS = 80_000
 """Delay that such a mapping may have, ps: of the boards with an iCE40 all run at 12 MHz."""
 
+APART = "column cell_*"
+"""Modules of an ECP5's machine that are mapped once for all that are alike."""
 
-def mapping(device: Device, top: str, before_flat: str = "") -> str:
-    """Return the commands that map the module `top`, which has been read, and leave it flat.
 
-    Parameters
-    ----------
-    device
-        The chip.
-    top
-        Name of the module.
-    before_flat
-        Commands for the mapped modules of an ECP5 while they stand apart; an iCE40's never do.
-    """
+def mapping(device: Device, top: str) -> str:
+    """Return the commands that map the module `top`, which has been read, and leave it flat."""
     if device.target == "ecp5":
         return (
-            f"synth_ecp5 -nowidelut -nodsp -noflatten -top {top};{before_flat} flatten; opt_clean;"
-            " delete t:$scopeinfo"
+            f"hierarchy -top {top}; setattr -mod -set keep_hierarchy 1 {APART};"
+            f" {_synth(device)} -top {top}; setattr -mod -unset keep_hierarchy *;"
+            " flatten; opt_clean; delete t:$scopeinfo"
         )
     small = f"scratchpad -set abc9.D {SLOW_PS}; scratchpad -set abc9.script {SMALL}"
-    return f"{small}; synth_ice40 {_options(device)} -top {top}; delete t:$scopeinfo"
+    return f"{small}; {_synth(device)} -top {top}; delete t:$scopeinfo"
 
 
 def synthesis_script(device: Device, top: str) -> str:
     """Return yosys's commands; they read design.v and write netlist.json and two counts."""
     modules, flat = COUNT.format("modules.json"), COUNT.format("flat.json")
-    end = f"{flat}; write_json netlist.json"
-    if device.target == "ecp5":
-        return f"read_verilog design.v; {mapping(device, top, f' {modules};')}; {end}"
     return (
         f"read_verilog design.v; hierarchy -top {top}; design -save read;"
-        f" synth_ice40 {_options(device)} -noflatten -top {top}; {modules}; design -load read;"
-        f" {mapping(device, top)}; {end}"
+        f" {_synth(device)} -noflatten -top {top}; {modules}; design -load read;"
+        f" {mapping(device, top)}; {flat}; write_json netlist.json"
     )
 
 
-def _options(device: Device) -> str:
-    """Return those of synth_ice40."""
-    return "-device u -spram" if device.spram else "-device hx"
+def _synth(device: Device) -> str:
+    """Return yosys's command for such a chip, with its options."""
+    if device.target == "ecp5":
+        return "synth_ecp5 -nowidelut -nodsp"
+    return f"synth_ice40 {'-device u -spram' if device.spram else '-device hx'}"
 
 
 def route_arguments(board: Board, chip: Chip, seed: int) -> list[str]:
