@@ -54,8 +54,37 @@ class Wire:
         return await self.reply()
 
 
-def converse(talk, *, mirror=True):
-    """Let `talk` speak with a link, before a mirror or before nothing."""
+class Machine:
+    """The other end of the streams, for what no mirror does: `taken` is what it was brought."""
+
+    def __init__(self, ctx, link):
+        self.ctx, self.link, self.taken = ctx, link, []
+
+    async def take(self, count):
+        for _ in range(count):
+            self.ctx.set(self.link.o.ready, 1)
+            word, last = await self.ctx.tick().sample(
+                self.link.o.payload.data, self.link.o.payload.last,
+            ).until(self.link.o.valid)
+            self.ctx.set(self.link.o.ready, 0)
+            self.taken.append((word, last))
+
+    def offer(self, word, *, last=False):
+        self.ctx.set(self.link.i.payload.data, word)
+        self.ctx.set(self.link.i.payload.last, last)
+        self.ctx.set(self.link.i.valid, 1)
+
+    async def given(self):
+        await self.ctx.tick().until(self.link.i.ready)
+        self.ctx.set(self.link.i.valid, 0)
+
+    async def give(self, word, *, last=False):
+        self.offer(word, last=last)
+        await self.given()
+
+
+def converse(talk, *, mirror=True, act=None):
+    """Let `talk` speak with a link, before a mirror, before what does `act`, or before nothing."""
     m = Module()
     link = m.submodules.link = Link(
         divisor=DIVISOR, description=DESCRIPTION, patience_bits=LEAST_PATIENCE,
@@ -76,6 +105,11 @@ def converse(talk, *, mirror=True):
     simulator = Simulator(m)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
+    if act is not None:
+        async def acting(ctx):
+            await act(Machine(ctx, link))
+
+        simulator.add_testbench(acting)
     simulator.run()
     assert ended
 
@@ -185,3 +219,144 @@ def test_a_damaged_frame_is_counted_and_changes_nothing():
         assert (await wire.ask(Kind.ASK, 2)).payload == counted(3, 0)
 
     converse(talk)
+
+
+def test_a_frame_that_comes_while_a_reply_is_made_up_is_dropped():
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        await wire.send(protocol.request(Kind.WORDS, 1, words(1, 2)))  # nobody takes them
+        await wire.send(protocol.request(Kind.ASK, 2))
+        got = await wire.reply()
+        assert (got.sequence, got.payload, got.status) == (1, b"", Status(0))
+        assert await wire.reply() is None
+        assert (await wire.ask(Kind.ASK, 2)).payload == counted(1, 0)
+
+    converse(talk, mirror=False)
+
+
+def test_words_that_are_refused_never_reach_the_machine():
+    found = []
+
+    async def act(machine):
+        found.append(machine)
+        await machine.ctx.tick().repeat(15_000)
+        await machine.take(3)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        assert (await wire.ask(Kind.WORDS, 1, words(1, 2))).status == Status(0)
+        assert (await wire.ask(Kind.LAST, 2, words(3, 4, 5))).status == Status.REFUSED
+        sequence, got = 3, await wire.ask(Kind.WORDS, 3)
+        while Status.ROOM not in got.status:
+            sequence += 1
+            got = await wire.ask(Kind.WORDS, sequence)
+        await wire.ask(Kind.LAST, sequence + 1, words(6))
+        assert found[0].taken == [(1, 0), (2, 0), (6, 1)]
+
+    converse(talk, mirror=False, act=act)
+
+
+def test_a_reply_ends_with_the_packet_though_the_next_one_is_there():
+    async def act(machine):
+        for word in range(1, 7):
+            await machine.give(word, last=word in (2, 6))
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        got = await wire.ask(Kind.WORDS, 1)
+        assert (got.payload, got.status) == (words(1, 2), Status.LAST | Status.ROOM)
+        got = await wire.ask(Kind.WORDS, 2)
+        assert (got.payload, got.status) == (words(3, 4, 5, 6), Status.LAST | Status.ROOM)
+
+    converse(talk, mirror=False, act=act)
+
+
+@pytest.mark.parametrize("wait", [0, 700, 2_500])
+def test_a_reply_comes_as_soon_as_all_words_are_taken(wait):
+    async def act(machine):
+        await machine.ctx.tick().until(machine.link.o.valid)
+        await machine.ctx.tick().repeat(wait + 1)
+        await machine.take(2)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        await wire.send(protocol.request(Kind.WORDS, 1, words(8, 9)))
+        if wait:
+            assert await wire.reply(wait) is None
+        got = await wire.reply(400)
+        assert (got.payload, got.status) == (b"", Status.ROOM)
+
+    converse(talk, mirror=False, act=act)
+
+
+def test_a_poll_waits_until_the_words_before_it_are_taken():
+    async def act(machine):
+        await machine.ctx.tick().until(machine.link.o.valid)
+        await machine.ctx.tick().repeat(7_000)  # a reply without them, and a poll
+        await machine.take(2)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        assert (await wire.ask(Kind.WORDS, 1, words(8, 9))).status == Status(0)
+        await wire.send(protocol.request(Kind.WORDS, 2))
+        assert (await wire.reply(2_500)).status == Status.ROOM
+
+    converse(talk, mirror=False, act=act)
+
+
+@pytest.mark.parametrize("gap", [0, 60, 900])
+def test_an_answer_that_comes_word_by_word_is_one_reply(gap):
+    async def act(machine):
+        await machine.take(1)
+        for word in range(4):
+            await machine.ctx.tick().repeat(gap + 1)
+            await machine.give(word, last=word == 3)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        got = await wire.ask(Kind.LAST, 1, words(5))
+        assert (got.payload, got.status) == (words(0, 1, 2, 3), Status.LAST | Status.ROOM)
+
+    converse(talk, mirror=False, act=act)
+
+
+@pytest.mark.parametrize("gap", [0, 60])
+def test_words_that_are_there_come_with_the_reply(gap):
+    async def act(machine):
+        machine.offer(1)
+        await machine.take(1)
+        await machine.given()
+        for word in (2, 3):
+            await machine.ctx.tick().repeat(gap + 1)
+            await machine.give(word, last=word == 3)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        got = await wire.ask(Kind.WORDS, 1, words(5))
+        assert (got.payload, got.status) == (words(1, 2, 3), Status.LAST | Status.ROOM)
+
+    converse(talk, mirror=False, act=act)
+
+
+def test_words_are_fed_whole_while_a_reply_is_sent():
+    found = []
+    many = [0x01020304 * k for k in range(1, protocol.PIECE_WORDS)]
+
+    async def act(machine):
+        found.append(machine)
+        await machine.ctx.tick().until(machine.link.o.valid)
+        for word in range(protocol.PIECE_WORDS):
+            await machine.give(word, last=word == protocol.PIECE_WORDS - 1)
+        for k in range(len(many)):  # a reply's byte leaves every 40 cycles
+            await machine.ctx.tick().repeat(100 + k % 5)
+            await machine.take(1)
+
+    async def talk(wire):
+        await wire.ask(Kind.OPEN, 0)
+        got = await wire.ask(Kind.WORDS, 1, words(*many))
+        assert got.payload == words(*range(protocol.PIECE_WORDS))
+        got = await wire.ask(Kind.WORDS, 2)
+        assert Status.ROOM in got.status
+        assert found[0].taken == [(word, 0) for word in many]
+
+    converse(talk, mirror=False, act=act)
