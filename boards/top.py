@@ -34,8 +34,8 @@ class Machine(Protocol):
 class Top(wiring.Component):
     """A machine behind the link.
 
-    The machine's registers are reset with the board's and when a host opens a session, whatever the
-    one before left them at.
+    The machine's registers are reset a cycle after the board's, and when a host opens a session,
+    whatever the one before left them at.
 
     **Timing**: see `boards.link.link`; the machine is reset two cycles after OPEN.
 
@@ -78,7 +78,7 @@ class Top(wiring.Component):
         m.d.sync += reset.eq(link.reset)
         m.d.comb += [
             ClockSignal("machine").eq(ClockSignal()),
-            ResetSignal("machine").eq(reset),  # 1 under the board's reset as well, and a cycle more
+            ResetSignal("machine").eq(reset),  # under the board's reset, too, a cycle later
             link.rx.eq(self.rx),
             self.tx.eq(link.tx),
         ]

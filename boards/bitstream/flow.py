@@ -28,7 +28,7 @@ SLOW_PS = 80_000
 """Delay that such a mapping may have, ps: of the boards with an iCE40 all run at 12 MHz."""
 
 APART = "column cell_*"
-"""Modules of an ECP5's machine that are mapped once for all that are alike."""
+"""Modules of an ECP5's machine, unless it is compact, that are mapped once for all alike."""
 
 
 def mapping(device: Device, top: str) -> str:
