@@ -8,7 +8,7 @@ from hw.column import Column, end_class, lane_delay, sum_lag, sum_latency
 from hw.config import Config
 from hw.emit import once
 from hw.tokens import delayed, end_token, load_token, mode_token, sum_token, write_token
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 
 
 class Array(wiring.Component):

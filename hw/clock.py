@@ -12,7 +12,7 @@ from hw.pass_fetch import PassFetch
 from hw.plan import Pass, Stage
 from hw.program import LAYER, RUN
 from hw.schedule import Run, Schedule, Step
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 from hw.writer import writer_latency
 
 FETCH = 3

@@ -9,7 +9,7 @@ from hw.config import Config
 from hw.fill import walk
 from hw.program import LAYER, RUN
 from hw.tokens import load_token
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 
 LEAST_REST = 3
 """Cycles from the last row of a tile to the first of the next one, at least."""

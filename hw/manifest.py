@@ -15,7 +15,7 @@ from hw.config import Config
 from hw.emit import to_verilog
 from hw.loader import settle, tile_cycles
 from hw.packets import MAGIC, WORD, Command, Error, Reply
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 
 VERSION = 1
 """Of the manifest; it changes when a field's meaning does."""

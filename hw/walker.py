@@ -1,6 +1,6 @@
 """The walker: streams a block's pixels past each tile, and says what to do with every sum."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,17 +8,7 @@ from hw.config import Config
 from hw.end_steps import ENDS
 from hw.program import LAYER, PASS, RUN
 from hw.tokens import sum_token
-
-READ_DELAY = 3
-"""Cycles from a step of the walk to its address at the memories; none in a compact machine."""
-
-ENTRY_DELAY = 6
-"""Cycles from a step of the walk to its bits at the array's edge: address, memory, window."""
-
-
-def entry_delay(config: Config) -> int:
-    """Cycles from a step of the walk to its bits at the array's edge, see `ENTRY_DELAY`."""
-    return 2 if config.compact else ENTRY_DELAY
+from hw.walk_reads import Place, follow, wrapped
 
 
 class Walker(wiring.Component):
@@ -161,7 +151,7 @@ class Walker(wiring.Component):
                 offsets[0].eq(at.frame_offset), offsets[1].eq(at.frame_offset + layer.frame_step),
             ]
         frame_inc = Mux(layer.pooled, layer.frame_inc << 1, layer.frame_inc)
-        m.d.comb += following.eq(_wrap(m, start + layer.advance[: width + 1], ring_size, "next"))
+        m.d.comb += following.eq(wrapped(m, start + layer.advance[: width + 1], ring_size, "next"))
 
         # Where in the frame.
         second = Signal()  # of two frames in turn
@@ -293,66 +283,9 @@ class Walker(wiring.Component):
                             with m.If(last_block):
                                 m.next = "IDLE"
 
-        s1, s2, s3, s4, s5, s6 = (Signal(step.shape(), name=f"s{i}_step") for i in range(1, 7))
-        s2_row, s1_offset, s2_offset = (Signal(width) for _ in range(3))
-        s1_frame, s1_band = Signal(signed(17)), Signal(signed(12))
-        code_frames = self.config.code_frames
-        s2_inside, s3_inside, s4_inside = (Signal(code_frames) for _ in range(3))
-        s1_sum = Signal(width + 1)
-
-        early = m.d.comb if compact else m.d.sync  # all stages before the memory in one cycle
-
-        # The neighbouring frames: their ends, and how far on they stand, constant through a run.
-        limits, ahead = [layer.frames], [Const(0)]
-        s2_neighbours = [Signal(width, name=f"s2_neighbour_{k}") for k in range(1, code_frames)]
-        for k, neighbour in enumerate(s2_neighbours, start=1):
-            limits.append(Signal(signed(17), name=f"limit_{k}"))
-            ahead.append(Signal(width, name=f"ahead_{k}"))
-            m.d.sync += [
-                limits[k].eq(layer.frames - k),
-                ahead[k].eq(ahead[k - 1] + self.run.frame_words),
-            ]
-            early += neighbour.eq(s1_offset + ahead[k])
-
-        early += [
-            s1.eq(step),
-            s1_sum.eq(start + Mux(second, offsets[1], offsets[0])),
-            s1_offset.eq(offset),
-            s1_frame.eq(frame + Mux(second, layer.frame_inc, 0) + at.frame),
-            s1_band.eq(band),
-            s2.eq(s1),
-            s2_row.eq(_wrap(m, s1_sum, ring_size, "row")),
-            s2_offset.eq(s1_offset),
-            s2_inside.eq(
-                Cat(
-                    (s1_frame >= -k)
-                    & (s1_frame < frames)
-                    & (s1_band >= 0)
-                    & (s1_band < layer.bands)
-                    for k, frames in enumerate(limits)
-                ),
-            ),
-            s3.eq(s2),
-            self.r_en.eq(s2.read | self.idle_en),
-            self.r_addr.eq(Mux(s2.read, s2_row + s2_offset, self.idle_addr)),
-            *(self.r_codes[k].eq(s2_row + at_k) for k, at_k in enumerate(s2_neighbours, start=1)),
-        ]
-        m.d.sync += self.w_bank.eq(self.r_addr[: len(self.w_bank)])
-        early += s3_inside.eq(s2_inside)
-        m.d.sync += [s4.eq(s3), s4_inside.eq(s3_inside), s5.eq(s4), s6.eq(s5)]
-        m.d.comb += [
-            self.r_codes[0].eq(self.r_addr),
-            self.w_read.eq(s4.read),
-            self.w_inside.eq(s4_inside),
-            self.w_plane.eq(s4.plane),
-            self.token.eq(step.token if compact else s6.token),
-            self.ends.eq(step.ends if compact else s6.ends),
-        ]
+        place = Place(
+            start=start, frame=frame, second=second, offsets=offsets, ahead=at.frame, band=band,
+            offset=offset,
+        )
+        follow(m, self, step, place)
         return m
-
-
-def _wrap(m: Module, place: Value, size: Value, name: str) -> Value:
-    """`place` in a ring, brought back by its size once it is past its end."""
-    back = Signal(signed(len(place) + 2), name=f"{name}_back")
-    m.d.comb += back.eq(place - size)
-    return Mux(back < 0, place, back)

@@ -27,7 +27,7 @@ from hw.fill import walk
 from hw.fit import offsets
 from hw.loader import lead, parameter_wait
 from hw.tokens import end_token, load_token, mode_token, sum_token, write_token
-from hw.walker import ENTRY_DELAY
+from hw.walk_reads import ENTRY_DELAY
 from hw.words import bits_for
 
 Bits = NDArray[np.uint8]

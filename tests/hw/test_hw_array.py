@@ -11,7 +11,7 @@ from hw.compact_array import CompactArray
 from hw.config import Config
 from hw.fill import walk
 from hw.loader import LEAST_REST, lead, parameter_wait, settle, tile_cycles
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 from hw.words import bits_for
 from sim.collisions import spoiling
 

@@ -9,7 +9,7 @@ from hw.column import lane_delay, load_delay
 from hw.config import Config
 from hw.fill import Fill, walk
 from hw.loader import lead, settle, tile_cycles
-from hw.walker import entry_delay
+from hw.walk_reads import entry_delay
 from hw.words import bits_for
 from sim.collisions import spoiling
 

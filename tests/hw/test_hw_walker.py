@@ -12,7 +12,8 @@ from hw.config import Config
 from hw.lower import lower
 from hw.pass_fetch import PassFetch
 from hw.program import PASS
-from hw.walker import READ_DELAY, Walker, entry_delay
+from hw.walk_reads import READ_DELAY, entry_delay
+from hw.walker import Walker
 
 MACHINES = {
     f"{lanes}x{columns}/{groups}": Config(
