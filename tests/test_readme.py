@@ -60,3 +60,11 @@ def test_the_experiments_figures_are_those_of_its_page() -> None:
     said = " ".join(README.split())
     assert f"float network {pesq[0]}, bits and 8-bit weights {pesq[1]};" in said
     assert f"DNSMOS P.808 {teacher[0]} and {teacher[1]}." in said
+    bits, codes = (
+        " and ".join(
+            f"{found['variants'][one]['sets'][which]['PCC']['mean']:.3f}"
+            for which in ("known", "known:teacher")
+        )
+        for one in ("bam", "a8w8")
+    )
+    assert f"8-bit codes and weights {codes}, bits and float weights {bits}." in said
