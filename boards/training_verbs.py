@@ -36,6 +36,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "warm-up": (float, "share of the steps in which it rises"),
     "beta": (float, "steepness of the surrogate derivative"),
     "dropout": (float, "share dropped behind the first three convolutions"),
+    "seen": (int, "clips that norms before bits see at a time"),
     "firing": (float, "share of pooled sums that fire at the start, where no groups say it"),
     "sharpen": (float, "share of the steps in which bits are softened"),
     "slope": (float, "how steep they are at its end"),
@@ -44,6 +45,7 @@ RECIPE_OPTIONS: dict[str, tuple[type, str]] = {
     "average": (float, "decay per step of a running mean of the weights, of all but float"),
     "settle": (int, "epochs more for networks of bits, in which conv4 and dense layers learn"),
     "settle-distil": (float, "weight of the float network's predictions in the target of those"),
+    "anew": (int, "epochs in which new dense layers learn bits that are there, before that"),
 }
 EXPERIMENT_OPTIONS: dict[str, tuple[type, str]] = {
     "cache": (Path, "folder of labelled clips; without it OUT/clips"),
@@ -64,7 +66,7 @@ SOURCES_HELP = (
 )
 VARIANTS_HELP = (
     "float, bam, bam-w8, a8w8 (these by default), codes-8, codes-4, codes-3, dense-binary,"
-    " maxima-codes, beta-N, pow2-scales"
+    " maxima-codes, maxima-2bit, beta-N, pow2-scales"
 )
 OUTPUTS_HELP = (
     "what the networks predict: pesq (by default), dnsmos, for which DNSMOS P.808 is asked (needs"
@@ -101,7 +103,7 @@ def experiment_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--outputs", metavar="NAME,...", help=OUTPUTS_HELP)
     for name, (kind, text) in (EXPERIMENT_OPTIONS | RECIPE_OPTIONS).items():
         sub.add_argument(f"--{name}", type=kind, help=text)
-    sub.add_argument("--no-warm", action="store_true", help="do not start at the float network")
+    sub.add_argument("--no-warm", action="store_true", help="start afresh, not at float or bam")
     sub.add_argument("--no-groups", action="store_true", help=NO_GROUPS_HELP)
     sub.add_argument("--no-rotate", action="store_true", help="clips begin where they begin")
     sub.add_argument("--no-norm", action="store_true", help="train without batch norms")

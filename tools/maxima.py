@@ -1,4 +1,4 @@
-"""Measure what the bits behind the global maximum cost: ``tools/maxima.py CACHE RUN.npz``.
+"""Measure what the bits behind the global maximum cost.
 
 CACHE holds the labelled clips of `bambino experiment`, RUN.npz a `bam-w8` network of it that
 predicts both outputs. Everything up to the last convolution's sums stays as it is, in integers. New
@@ -7,21 +7,21 @@ the bits, the maxima in codes of 2 and of 3 bits, or the maxima themselves. Prin
 with PESQ and with the teacher's MOS, of the 1,200 clips of known kinds and of those trained on.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from golden import netfile
 from golden.adds.engine import AddsEngine
 from golden.dnsmos import OUTPUT as DNSMOS
-from golden.experiment import clips
+from golden.experiment import anew, clips
 from golden.experiment.clips import Clips, Draws
 from golden.experiment.recipe import Recipe
 from golden.figures import correlation
@@ -30,8 +30,7 @@ from golden.layer import Threshold
 from golden.network import Network
 
 TRAINED, KNOWN, PART = 30_000, 1200, 64
-EPOCHS, BATCH, RATE = 15, 128, 2e-3
-SEED = 7
+EPOCHS, SEED = 15, 7
 OUTLIERS = 0.03
 """Share of the maxima below the first step of the codes, and above the last."""
 
@@ -74,31 +73,27 @@ def in_steps(values: Tensor, low: Tensor, high: Tensor, bits: int) -> Tensor:
     return ((values - low) / (high - low) * steps).floor().clamp(0, steps - 1) / (steps - 1)
 
 
-def dense(inputs: Tensor, wanted: Tensor) -> nn.Sequential:
-    """Train dense layers on all of `inputs`."""
-    torch.manual_seed(SEED)
-    layers = nn.Sequential(
-        nn.Linear(inputs.shape[1], 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2),
-    )
-    optimiser = torch.optim.Adam(layers.parameters(), RATE)
-    steps = EPOCHS * -(-len(inputs) // BATCH)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(EPOCHS):
-        for some in torch.split(torch.randperm(len(inputs)), BATCH):
-            optimiser.zero_grad()
-            F.mse_loss(layers(inputs[some]), wanted[some]).backward()
-            optimiser.step()
-            falling.step()
-    return layers
-
-
-def main(cache: Path, run: Path) -> None:
+def main() -> None:
     """Train on each kind of what is left behind, and print how well it predicts."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("cache", type=Path, help="labelled clips of `bambino experiment`")
+    parser.add_argument("run", type=Path, help="a network of bits with both outputs: RUN.npz")
+    arguments = parser.parse_args()
+    try:
+        measure(arguments.cache, arguments.run)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+
+
+def measure(cache: Path, run: Path) -> None:
+    """As `main`, of this cache and this network."""
     network, host = netfile.load(run), torch.device("cpu")
+    ends = [layer.end for layer in network.layers if layer.pool == "global"]
+    if not ends or not isinstance(ends[0], Threshold):
+        raise ValueError(f"{run}: must have bits behind a global maximum")
     train = clips.load(cache, "train", TRAINED, host, (PESQ, DNSMOS))
     known = clips.load(cache, "known", KNOWN, host, (PESQ, DNSMOS))
     draws = Draws.of(TRAINED, Recipe(), SEED, 0, host)
-    mean, deviation = train.targets.mean(dim=0), train.targets.std(dim=0)
     ours = heard(network, train, "training clips", draws)
     theirs = heard(network, known, "known kinds", None)
     low, high = ours[1].quantile(OUTLIERS, dim=0), ours[1].quantile(1 - OUTLIERS, dim=0)
@@ -116,7 +111,7 @@ def main(cache: Path, run: Path) -> None:
     found = {}
     inputs, others = kinds(*ours), kinds(*theirs)
     for kind, each in inputs.items():
-        layers = dense(each, (wanted["trained on"] - mean) / deviation)
+        layers = anew.layers(each, wanted["trained on"], epochs=EPOCHS, seed=SEED)
         found[kind] = {
             name: [
                 round(correlation(guess.double().numpy(), label.double().numpy()), 4)
@@ -130,4 +125,4 @@ def main(cache: Path, run: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

@@ -170,7 +170,7 @@ def _training(material: Material, picture: Picture) -> list[str]:
     names = [*ABLATIONS, *(each for each in dict.fromkeys(extra) if each not in ABLATIONS)]
     if extra:
         shown = ["bam-w8", *(each for each in names if each in extra)]
-        lines += ["Known kinds of distortion, beside what they vary.", ""]
+        lines += [*prose.ABLATIONS.splitlines(), ""]
         lines += [*tables.metrics(results, shown, SETS[0]), ""]
     absent = ", ".join(f"`{each}`" for each in missing(results) if each not in VARIANTS)
     lines += [f"Not measured yet: {absent}.", ""] if absent else []

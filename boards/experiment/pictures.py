@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLOURS = {
     "float": "#c4552d", "bam": "#4a90c4", "bam-w8": "#14507d", "a8w8": "#f0a04b",
-    "maxima-codes": "#7a5ba6",
+    "maxima-codes": "#7a5ba6", "maxima-2bit": "#a98bd0",
 }
 BETAS = {1.0: "#14507d", 5.0: "#4a90c4", 20.0: "#9fc5e8"}
 """Trained with, the paper's example, and its sequel."""

@@ -16,6 +16,10 @@ n = 1 there is none, and - is what nobody measured."""
 NO_RUNS = """\
 **No training is in the results yet**: all that needs one is missing below."""
 
+ABLATIONS = """\
+Known kinds of distortion. Those that start from `bam`, as `bam-w8` does, vary that one; input codes
+and the surrogate vary `codes-8`, which is trained in 8 bits from the float network on."""
+
 MEMORY = """\
 Bits of the shipped network's shapes, under stated models of what is held at once. "Conv outputs"
 and "largest map" count before pooling, "pooled maps" what is handed on; "strips" hold as many

@@ -22,11 +22,14 @@ NAMES = {
     "codes-3": "input codes of 3 bits",
     "dense-binary": "dense layers with binary activations",
     "maxima-codes": "8-bit codes behind the global maximum, bits before",
+    "maxima-2bit": "2-bit codes behind the global maximum, bits before",
     "pow2-scales": "power-of-two weight scales",
 }
 SET_NAMES = {"known": "known kinds of distortion", "unseen_kinds": "kinds never trained on"}
 NONE = "-"
-OTHER_WIDTHS = ("float", "a8w8", "codes-4", "codes-3", "dense-binary", "maxima-codes")
+OTHER_WIDTHS = (
+    "float", "a8w8", "codes-4", "codes-3", "dense-binary", "maxima-codes", "maxima-2bit",
+)
 """Variants whose layers take inputs of other widths than the shipped network's."""
 
 Row = Sequence[str]
@@ -116,19 +119,20 @@ def kinds(results: Results) -> list[str]:
 
 
 def trainings(results: Results) -> list[str]:
-    """What every training took, and its best epoch on the validation clips."""
+    """What every training took without those it starts from; its best epoch in validation."""
     rows = []
     for run in results.runs:
         best = max(run.chosen, key=lambda line: line.valid_pcc, default=None)
         where = f"{run.device}, {run.threads} threads"
+        source = NONE if run.source is None else f"`{run.source}-{run.seed}`"
         rows.append((
-            f"`{run.name}`", where, f"{run.seconds:,.0f}", str(run.epochs),
+            f"`{run.name}`", source, where, f"{run.seconds:,.0f}", str(run.epochs),
             NONE if best is None else str(best.epoch),
             NONE if best is None else f"{best.valid_pcc:.4f}",
             NONE if best is None else f"{best.valid_mse:.4f}",
         ))
-    columns = ("run", "on", "seconds", "epochs", "best epoch", "its PCC", "its MSE")
-    return table(columns, rows, words=2)
+    columns = ("run", "from", "on", "seconds", "epochs", "best epoch", "its PCC", "its MSE")
+    return table(columns, rows, words=3)
 
 
 def trained_ones(results: Results, network: Network) -> list[str]:

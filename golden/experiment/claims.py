@@ -95,15 +95,29 @@ def _read(metrics: Metrics) -> float:
 def _time(results: Results, place: str, limit: float, *, gpu: bool) -> Claim:
     what, asked = f"one variant, one seed, on {place}", f"at most {limit:,.0f} s"
     runs = [run for run in results.runs if _on_gpu(run) == gpu and (gpu or run.threads <= 2)]
-    if not runs:
+    times = {run.name: _seconds(results, run) for run in runs}
+    seconds = {name: time for name, time in times.items() if time is not None}
+    if not seconds:
         return Claim(what=what, asked=asked)
-    slowest = max(runs, key=lambda run: run.seconds)
+    slowest = max(seconds, key=seconds.__getitem__)
+    said = f"{seconds[slowest]:,.0f} s at most with what it starts from, {len(seconds)} runs"
     return Claim(
         what=what,
         asked=asked,
-        measured=f"{slowest.seconds:,.0f} s at most, {len(runs)} runs ({slowest.name})",
-        met=slowest.seconds <= limit,
+        measured=f"{said} ({slowest})",
+        met=seconds[slowest] <= limit,
+        runs_missing=len(seconds) < len(runs),
     )
+
+
+def _seconds(results: Results, run: Run) -> float | None:
+    """What a training took, and all that it starts from; None where the results lack a part."""
+    if run.source is None:
+        return run.seconds
+    for each in results.of(run.source):
+        if each.seed == run.seed and (before := _seconds(results, each)) is not None:
+            return run.seconds + before
+    return None
 
 
 def _on_gpu(run: Run) -> bool:

@@ -19,11 +19,10 @@ from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
 from golden.experiment.task import Task
 from golden.experiment.training import Training, predict
-from golden.experiment.variants import VARIANTS, variant
+from golden.experiment.variants import FLOAT, VARIANTS, variant
 from golden.experiment.workers import Workers
 from golden.rules import refuse
 
-FLOAT = "float"
 Report = Callable[[str], None]
 
 
@@ -40,7 +39,8 @@ class Options:
     cache
         Folder of labelled clips; None: ``out/clips``.
     variants
-        Names; all but ``float`` need the float network of their seed, which is trained first.
+        Names; all but ``float`` need the float network of their seed, some `bam` as well: these are
+        trained first, if the results do not hold them.
     seeds
         How many: `first_seed`, the next ...; so machines may share the seeds of one folder.
     first_seed
@@ -132,7 +132,7 @@ class _Experiment:
         self.options, self.together, self.device = options, together, device
         self.report: Report = report if together.first else lambda line: None
         self.taught: dict[int, Tensor] = {}
-        self.floats: dict[int, nn.Sequential] = {}
+        self.sources: dict[tuple[str, int], nn.Sequential] = {}
 
     def run(self) -> list[Path]:
         o = self.options
@@ -191,6 +191,10 @@ class _Experiment:
                     f"{failed or 'none'}")
         return counts
 
+    @property
+    def _runs(self) -> Path:
+        return self.options.out / "results" / "runs"
+
     def _recipe(self, name: str) -> Recipe:
         return self.options.recipe.of_floats() if name == FLOAT else self.options.recipe
 
@@ -206,27 +210,29 @@ class _Experiment:
             self.report(f"{name}-{seed} · {line}")
 
         source = taught = None
-        recipe = self.options.recipe
-        teaches = any(phase.distil for phase in phases(recipe, variant(name)))
-        if name != FLOAT and (recipe.warm or teaches):
-            source = self._float(seed)
-            taught = self._teach(source, seed) if teaches else None
-            source = source.to(self.device)
-        training = Training(self._task(name, seed), self.train, self.valid, source, taught)
+        task = self._task(name, seed)
+        if task.source is not None:
+            source = self._source(task.source, seed).to(self.device)
+        if name != FLOAT and any(phase.distil for phase in phases(task.recipe, variant(name))):
+            taught = self._teach(seed)
+        training = Training(task, self.train, self.valid, source, taught)
         best = training.run(say)
         self.together.wait()
         return training, best
 
-    def _float(self, seed: int) -> nn.Sequential:
-        """Give the float network of a seed, trained if it is not yet."""
-        if seed not in self.floats:
-            self.floats[seed] = self._train(FLOAT, seed)[1]
-        return self.floats[seed]
+    def _source(self, name: str, seed: int) -> nn.Sequential:
+        """Give what others start from or learn from; trained and recorded, if it is not yet."""
+        key = name, seed
+        path = self._one(name, seed)
+        if key not in self.sources:
+            outputs = len(self.options.recipe.outputs)
+            self.sources[key] = results.source(path.with_suffix(".npz"), variant(name), outputs)
+        return self.sources[key]
 
-    def _teach(self, source: nn.Sequential, seed: int) -> Tensor:
-        """Give the source's predictions of the training clips, as they are stored."""
+    def _teach(self, seed: int) -> Tensor:
+        """Give the float network's predictions of the training clips, as they are stored."""
         if seed not in self.taught:
-            source = source.to(self.device)
+            source = self._source(FLOAT, seed).to(self.device)
             heard = batches.front_end(self.train, 8)
             parts = []
             every = torch.arange(len(self.train), device=self.device)
@@ -236,24 +242,29 @@ class _Experiment:
             self.taught[seed] = torch.cat(parts).to(self.device)
         return self.taught[seed]
 
+    def _done(self, name: str, seed: int) -> Path | None:
+        """Where the result of one training lies, if it does."""
+        path = self._runs / f"{name}-{seed}.json"
+        if not path.is_file():
+            return None
+        known, task = json.loads(path.read_text()), self._task(name, seed)
+        of = known["data"], known["recipe"], known.get("source") or FLOAT
+        if of != (self.digest, task.recipe.as_dict(), task.source or FLOAT):
+            raise ValueError(
+                f"{path}: must be of the same recipe and data, not of others; give another folder",
+            )
+        return path
+
     def _one(self, name: str, seed: int) -> Path:
         """Train and evaluate one variant with one seed, unless its result is there."""
-        folder = self.options.out / "results" / "runs"
-        path = folder / f"{name}-{seed}.json"
-        if path.is_file():
-            known = json.loads(path.read_text())
-            if (known["data"], known["recipe"]) != (self.digest, self._recipe(name).as_dict()):
-                raise ValueError(
-                    f"{path}: must be of the same recipe and data, not of others; give another"
-                    " folder",
-                )
+        if (path := self._done(name, seed)) is not None:
             return path
         training, best = self._train(name, seed)
-        if name == FLOAT:
-            self.floats[seed] = best
+        self.sources[name, seed] = best
+        path = self._runs / f"{name}-{seed}.json"
         if self.together.first:
             result, weights = results.record(training, best.cpu(), self.sets)
-            results.write(folder, result, weights)
+            results.write(self._runs, result, weights)
             figures = " · ".join(
                 f"{split} PCC {one['pcc']:.4f} MSE {one['mse']:.4f}"
                 for split, one in result["sets"].items()

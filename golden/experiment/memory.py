@@ -45,6 +45,7 @@ VARIANTS = {
     "bam-w8": Widths(maps=1, weights=8),
     "a8w8": Widths(maps=8, weights=8),
     "maxima-codes": Widths(maps=1, weights=8, maxima=8),
+    "maxima-2bit": Widths(maps=1, weights=8, maxima=2),
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from golden.experiment.recipe import Recipe
-from golden.experiment.variants import Variant
+from golden.experiment.variants import FLOAT, Variant
 
 LEARNS = "conv4"
 """The first layer that learns in the second phase."""
@@ -51,11 +51,17 @@ class Phase:
 
 
 def phases(recipe: Recipe, one: Variant) -> list[Phase]:
-    """The phases of a variant; networks whose maps are bits settle, if there are epochs for it."""
+    """The phases of a variant.
+
+    Networks whose maps are bits settle, if there are epochs for it; those that start from a network
+    of such bits do nothing else.
+    """
     learn = Phase(first=0, epochs=recipe.epochs, distil=recipe.distil)
     if one.maps != "bits" or not recipe.settle:
         return [learn]
+    there = recipe.warm and one.source not in (None, FLOAT)
     settle = Phase(
-        first=learn.end, epochs=recipe.settle, distil=recipe.settle_distil, settles=True,
+        first=0 if there else learn.end, epochs=recipe.settle, distil=recipe.settle_distil,
+        settles=True,
     )
-    return [learn, settle]
+    return [settle] if there else [learn, settle]

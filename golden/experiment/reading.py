@@ -24,7 +24,9 @@ TOLERANCE = 1e-4
 """By how much a stored figure may miss the one computed anew: predictions are stored rounded."""
 
 VARIANTS = ("float", "bam", "bam-w8", "a8w8")
-ABLATIONS = ("codes-8", "codes-4", "codes-3", "dense-binary", "maxima-codes", "pow2-scales")
+ABLATIONS = (
+    "codes-8", "codes-4", "codes-3", "dense-binary", "maxima-codes", "maxima-2bit", "pow2-scales",
+)
 BETA = re.compile(r"beta-\d+(\.\d+)?")
 
 
@@ -103,6 +105,7 @@ def _run(fields: Fields, stem: str, data: str, sets: Mapping[str, TestSet]) -> R
     return Run(
         variant=variant,
         seed=seed,
+        source=_source(fields, variant),
         recipe=fields.texts("recipe"),
         tools=fields.texts("tools"),
         epochs=fields.whole("epochs"),
@@ -115,6 +118,17 @@ def _run(fields: Fields, stem: str, data: str, sets: Mapping[str, TestSet]) -> R
         ones={name: ones.number(name, 0, 1) for name in ones.values},
         integer=_integer(fields.object("integer"), sets) if fields.has("integer") else None,
     )
+
+
+def _source(fields: Fields, variant: str) -> str | None:
+    """Return what a run starts from: the float network, or `bam` that starts from it."""
+    if not fields.has("source"):
+        return None
+    source, before = fields.text("source"), VARIANTS[:2]
+    may = before[: before.index(variant)] if variant in before else before
+    if source not in may:
+        raise fields.refuse("source", " or ".join(may) or "null")
+    return source
 
 
 def _predictions(fields: Fields, sets: Mapping[str, TestSet]) -> dict[str, Floats]:

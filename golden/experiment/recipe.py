@@ -19,7 +19,7 @@ class Recipe:
     clips
         Training clips.
     epochs
-        Passes over them.
+        Passes over them; networks that start from bits make those of `settle` alone.
     batch
         Clips per step, over all processes together.
     rate
@@ -36,7 +36,7 @@ class Recipe:
     dropout
         Share of activations dropped behind the first three convolutions, until the network settles.
     warm
-        Whether other variants start from the float network of the same seed.
+        Whether other variants start from a network of the same seed, see `Variant.source`.
     groups
         Whether a warm start's bits fire as often as the float network's values are in the upper
         of two groups, channel by channel.
@@ -56,8 +56,10 @@ class Recipe:
     decay
         Weight decay.
     norm
-        Whether there are batch norms behind the convolutions, until training is done. They see
-        what a step takes at a time, see `golden.experiment.training.PART`.
+        Whether there are batch norms behind the convolutions, until training is done.
+    seen
+        Clips that norms before bits see at a time, of those that a process has of a step; those of
+        the float network see what `golden.experiment.training.PART` says.
     half
         Whether the forward and backward passes of training use bfloat16.
     average
@@ -68,6 +70,10 @@ class Recipe:
         theirs, see `golden.experiment.phases`; the learning rate rises and falls again.
     settle_distil
         Weight of the float network's predictions in the target of those epochs.
+    anew
+        Epochs in which new dense layers, in floats, learn what the bits behind the global maximum
+        are to say, before `bam`, or a network that starts from it, settles; 0: it goes on with
+        those it has.
     outputs
         What the networks predict, by names in `golden.heads`; each weighs alike.
     """
@@ -91,16 +97,21 @@ class Recipe:
     rotate: bool = True
     decay: float = 0.0
     norm: bool = True
+    seen: int = 32
     half: bool = True
     average: float = 0.999
     settle: int = 8
     settle_distil: float = 1.0
+    anew: int = 8
     outputs: tuple[str, ...] = (PESQ,)
 
     def __post_init__(self) -> None:
         broken = [
             f"{name} must be an integer of at least {least}, not {getattr(self, name)!r}"
-            for name, least in (("clips", LEAST_CLIPS), ("epochs", 1), ("batch", 2), ("settle", 0))
+            for name, least in (
+                ("clips", LEAST_CLIPS), ("epochs", 1), ("batch", 2), ("settle", 0), ("anew", 0),
+                ("seen", 2),
+            )
             if type(getattr(self, name)) is not int or getattr(self, name) < least
         ]
         for name, high in (
@@ -133,7 +144,7 @@ class Recipe:
         usual = Recipe()
         names = (
             "codes_rate", "beta", "warm", "groups", "firing", "sharpen", "slope", "distil",
-            "settle", "settle_distil",
+            "settle", "settle_distil", "anew", "seen",
         )
         return replace(self, average=0.0, **{name: getattr(usual, name) for name in names})
 

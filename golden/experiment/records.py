@@ -77,6 +77,8 @@ class Run:
     ----------
     variant, seed
         Which.
+    source
+        Variant of the seed that it starts from; None where it starts from none, or says nothing.
     recipe, tools
         Settings and versions, as text by name.
     epochs, seconds, device, threads
@@ -96,6 +98,7 @@ class Run:
 
     variant: str
     seed: int
+    source: str | None
     recipe: Mapping[str, str]
     tools: Mapping[str, str]
     epochs: int
@@ -116,8 +119,8 @@ class Run:
     @property
     def chosen(self) -> tuple[Epoch, ...]:
         """Epochs whose best in validation is the network: where it settled, those alone."""
-        before = int(self.recipe.get("epochs", "0"))
-        return self.history[before if self.epochs > before else 0 :]
+        learn, settle = (int(self.recipe.get(name, "0")) for name in ("epochs", "settle"))
+        return self.history[learn if settle and self.epochs == learn + settle else 0 :]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

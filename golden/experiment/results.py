@@ -12,14 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from golden import netfile
+from golden import descent, netfile
 from golden.adds.engine import AddsEngine
+from golden.archive import ArchiveError, unpack
 from golden.dnsmos import OUTPUT as DNSMOS
 from golden.experiment.clips import Clips
+from golden.experiment.ones import ones
 from golden.experiment.reading import TEACHER
 from golden.experiment.store import Row
 from golden.experiment.training import Floats, Training, predict
-from golden.experiment.variants import ones, variant
+from golden.experiment.variants import Variant, build, variant
 from golden.export import compare_float, export
 from golden.figures import correlation, ranks
 from golden.files import write_whole
@@ -29,6 +31,9 @@ from golden.network import Network
 SCHEMA = 1
 COMPARED = 100
 """Clips on which every bit of the integers is compared with the float network."""
+
+LARGEST = 2**24
+"""Of the weights of a network in floats, bytes; the paper's have 200,000."""
 
 DECIMALS = 4
 """Of predictions; all figures are of the rounded ones, so that they can be computed anew."""
@@ -123,6 +128,7 @@ def record(
         "schema": SCHEMA,
         "variant": task.name,
         "seed": task.seed,
+        "source": task.source,
         "recipe": task.recipe.as_dict(),
         "data": task.data,
         "epochs": training.epoch,
@@ -190,6 +196,40 @@ def write(folder: Path, result: dict[str, Any], weights: bytes) -> Path:
     path = folder / f"{result['variant']}-{result['seed']}.json"
     write_json(path, result)
     return path
+
+
+def source(path: Path, one: Variant, outputs: int) -> nn.Sequential:
+    """Read a network in floats as it was before `record` gave its weights, in evaluation.
+
+    Parameters
+    ----------
+    path
+        The file.
+    one
+        Its variant, without integers.
+    outputs
+        Of the last layer.
+
+    Raises
+    ------
+    ValueError
+        The file holds something else.
+    """
+    found = build(one, outputs=outputs).eval()
+    names = list(found.state_dict())
+    try:
+        arrays = unpack(path.read_bytes(), largest=LARGEST)
+        weights = {name: torch.tensor(arrays[name]) for name in names}
+        found.load_state_dict(weights)
+    except KeyError as error:
+        raise ValueError(f"{path}: must hold the weights of its run, {error} too") from None
+    except (ArchiveError, RuntimeError, TypeError) as error:
+        said = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{path}: must hold the weights of its run ({said})") from None
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise ValueError(f"{path}: must hold finite weights")
+    descent.channels_last(found)  # as trained ones lie: sums are rounded alike
+    return found
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

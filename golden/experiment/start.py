@@ -1,4 +1,4 @@
-"""Where a training starts: fresh, or at a float network whose function it keeps as it can."""
+"""Where a training starts: fresh, or at a network whose function it keeps as it can."""
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ BLOCKS = (
 """Weighted layer, pooling and activation of each block of `variants.build`."""
 
 LEAST = 1e-3
+FEW = 4
+"""Bits from which on codes reach from 0 to the top; those of fewer lie around what they are of."""
 SAMPLED = 100_000
 """Sums of a channel, at most, that say where its threshold starts."""
 
@@ -33,12 +35,16 @@ def start(
 
     Layer by layer on one batch, with the source's weights where there is one:
 
-    - Before bits, pooled sums get unit deviation per channel, and a bias: with `groups` as many
-      fire as the source's activation has values in the upper of two groups, otherwise `firing` of
-      them. To the next layer a bit is worth what the source's activation is larger by where the
+    - Bits of a source of bits stay, but for the rounding of weights.
+    - Before other bits, pooled sums get unit deviation per channel, and a bias: with `groups` as
+      many fire as the source's activation has values in the upper of two groups, otherwise `firing`
+      of them. To the next layer a bit is worth what the source's activation is larger by where the
       bit is 1.
     - Before codes, rows get a greatest weight of 1, and the next layer takes over what that
       changes; then the codes' step is chosen.
+    - Where the source has bits, a code is worth to the next layer what comes nearest to them.
+    - Codes of few bits get a step of about a deviation of the sums, whose mean comes to lie in the
+      middle of the codes.
     - Before codes, and in dense layers, the bias keeps the mean of the source's sums; without a
       source, sums before codes get mean zero, and the last layer gets the mean and a third of
       the spread of `targets`.
@@ -53,7 +59,7 @@ def start(
     targets
         Labels, ``[batch, output]``.
     source
-        A trained float network of the same shape, or None.
+        A trained network of the same shape with float weights, or None.
     source_codes
         The batch in the source's codes, where they are others.
     firing
@@ -62,7 +68,9 @@ def start(
         Whether a source's two groups of values, channel by channel, say how many fire.
     """
     wanted: dict[str, Tensor] = {}
+    source_parts: dict[str, nn.Module] = {}
     if source is not None:
+        source_parts = dict(source.named_children())
         network.load_state_dict(
             {k: v for k, v in source.state_dict().items() if k.endswith(("weight", "bias"))},
             strict=False,
@@ -92,7 +100,8 @@ def start(
             sums = network.get_submodule(pool)(sums)
         activation = network.get_submodule(fire) if fire else None
         before, after = wanted.get(pool or name), wanted.get(fire)
-        if isinstance(activation, Step):
+        theirs_fire = after is not None and isinstance(source_parts[fire], Step)
+        if isinstance(activation, Step) and not theirs_fire:
             share = torch.full((sums.shape[1],), firing, device=sums.device)
             if groups and after is not None:
                 felt = _some(after)
@@ -104,17 +113,25 @@ def start(
             spread = targets.std(dim=0) / 3 / sums.std(dim=0).clamp_min(LEAST)
             _scale(layer, spread, spread)
             _move(layer, targets.mean(dim=0) - layer(x).mean(dim=0))
-        elif before is not None or isinstance(activation, QuantReLU):
-            goal = 0.0 if before is None else _mean(before) / worth
+        elif not isinstance(activation, Step) and (
+            before is not None or isinstance(activation, QuantReLU)
+        ):
+            goal = torch.zeros(()) if before is None else _mean(before) / worth
+            if isinstance(activation, QuantReLU) and activation.bits < FEW:
+                goal = _few(activation, sums)
             sums = sums + _as(_move(layer, goal - _mean(sums)), sums)
         if isinstance(activation, QuantReLU):
-            activation.calibrate(sums)
+            if activation.bits >= FEW:
+                activation.calibrate(sums)
             step = activation.step
         if hasattr(network, norm := pool.replace("pool", "norm") or "none"):
             keep = source is not None or isinstance(activation, Step)
             sums = _normed(network, layer(x), (norm, pool), keep=keep)
         if activation is not None:
             x = activation(sums)
+        if theirs_fire and not isinstance(activation, Step):
+            assert after is not None
+            worth = _fitted(x, after)
 
 
 def _outputs(source: nn.Sequential, codes: Tensor) -> dict[str, Tensor]:
@@ -174,15 +191,24 @@ def _undecided(layer: nn.Conv2d | nn.Linear, sums: Tensor, firing: Tensor) -> Te
 def _normed(
     network: nn.Sequential, sums: Tensor, names: tuple[str, str], *, keep: bool,
 ) -> Tensor:
-    """Norm and pool `sums` as `network` does; with `keep` the norm is set to change nothing."""
+    """Norm and pool `sums` as `network` does; with `keep` the norm is set to change nothing.
+
+    Neither in training, on the same sums, nor in evaluation.
+    """
     for name, part in network.named_children():
         if name not in names:
             continue
         if keep and isinstance(part, nn.BatchNorm2d):
             flat = _channels(sums)
-            part.weight.copy_((flat.var(dim=1, correction=0) + part.eps).sqrt())
-            part.bias.copy_(flat.mean(dim=1))
-        sums = part(sums)
+            mean, variance = flat.mean(dim=1), flat.var(dim=1, correction=0)
+            assert part.running_mean is not None
+            assert part.running_var is not None
+            part.weight.copy_((variance + part.eps).sqrt())
+            part.bias.copy_(mean)
+            part.running_mean.copy_(mean)
+            part.running_var.copy_(variance)
+        else:
+            sums = part(sums)
     return sums
 
 
@@ -193,3 +219,17 @@ def _worth(bits: Tensor, felt: Tensor) -> Tensor:
     count = one.sum(dim=1).clamp(1, total - 1)
     on = (one * value).sum(dim=1)
     return (on / count - (value.sum(dim=1) - on) / (total - count)).clamp_min(LEAST)
+
+
+def _few(activation: QuantReLU, sums: Tensor) -> Tensor:
+    """Give codes of few bits a step of about a deviation; return the middle of what they reach."""
+    spread = _channels(sums).std(dim=1).median().clamp_min(2.0**-7)
+    activation.step.copy_(spread.log2().round().exp2())
+    middle_code: Tensor = activation.step * (2**activation.bits - 1) / 2
+    return middle_code
+
+
+def _fitted(values: Tensor, felt: Tensor) -> Tensor:
+    """By what the values of a channel are multiplied to come nearest to the source's bits."""
+    ours, theirs = _channels(values), _channels(felt)
+    return ((ours * theirs).sum(dim=1) / ours.square().sum(dim=1).clamp_min(LEAST)).clamp_min(LEAST)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from golden.experiment.recipe import Recipe
+from golden.experiment.variants import FLOAT, variant
 from golden.experiment.workers import Workers
 
 
@@ -39,7 +40,13 @@ class Task:
     @property
     def identity(self) -> str:
         """What a checkpoint must have in common with the task to go on from it."""
-        return json.dumps([self.name, self.seed, self.data, self.recipe.as_dict()])
+        others = [] if self.source in (None, FLOAT) else [self.source]
+        return json.dumps([self.name, self.seed, self.data, self.recipe.as_dict(), *others])
+
+    @property
+    def source(self) -> str | None:
+        """The variant of this seed that the training starts from, if it starts from one."""
+        return variant(self.name).source if self.recipe.warm else None
 
     @property
     def checkpoint(self) -> Path:

@@ -1,6 +1,5 @@
 """One training: one variant, one seed; goes on from its last epoch."""
 
-import io
 import time
 from copy import deepcopy
 from typing import Any
@@ -11,24 +10,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from golden import descent, heads
+from golden.experiment import anew, checkpoint
 from golden.experiment.clips import Clips, Draws, front_end
-from golden.experiment.phases import Phase, phases
-from golden.experiment.settling import Kept, giver
+from golden.experiment.phases import LEARNS, Phase, phases
+from golden.experiment.settling import DRAWS, Kept, giver
 from golden.experiment.start import start
 from golden.experiment.task import Task
-from golden.experiment.variants import build, folded, sharpen, tame, variant
+from golden.experiment.variants import build, folded, shares, sharpen, tame, variant
 from golden.experiment.workers import Workers
 from golden.figures import correlation
-from golden.files import write_whole
+from golden.model import CONVS
 
 START_CLIPS = 64
 EVALUATED = 16
 """Clips at a time."""
 
 PART = {"cpu": 8, "cuda": 4096}
-"""Clips that a step takes at a time: on a CPU few, whose maps stay in its caches (a quarter less
-time than 32), on a GPU all; of a network that settles, all that the process has. Batch norms see as
-many: another device, or number of processes, trains another network."""
+"""Clips that a step takes at a time where no bits hang on it: on a CPU few, whose maps stay in its
+caches (a quarter less time than 32), on a GPU all. The float network's norms see as many: another
+device trains another one. With more processes each norm sees less of a step."""
 
 Floats = NDArray[np.float64]
 
@@ -62,9 +62,15 @@ class Training:
     train, valid
         Clips, with the recipe's labels.
     source
-        The trained float network of the same seed, for a warm start and distillation, or None.
+        The trained network of the same seed that a warm start begins at, or None.
     taught
-        The source's predictions of the training clips ``[clip, label]``, or None.
+        The float network's predictions of the training clips ``[clip, label]``, or None.
+
+    Raises
+    ------
+    ValueError
+        There is a checkpoint of another training, or no source whose bits a network is to settle
+        on.
     """
 
     def __init__(
@@ -72,38 +78,30 @@ class Training:
         taught: Tensor | None = None,
     ) -> None:
         self.task, self.train = task, train
-        recipe, one = task.recipe, variant(task.name)
+        recipe = task.recipe
+        one = self.one = variant(task.name)
         self.bits = one.input_bits
         self.heard = front_end(train, self.bits)
         torch.manual_seed(task.seed)
         outputs = len(recipe.outputs)
+        self.phases = phases(recipe, one)
+        learns = CONVS.index(LEARNS) if self.phases[0].settles else 0
+        if learns and source is None:
+            raise ValueError(f"source of {task.name} must be a network of {task.source}, not None")
         self.network = build(
             one, beta=recipe.beta, dropout=recipe.dropout, outputs=outputs, norm=recipe.norm,
+            normed=learns,
         )
         self.network.to(task.device)
         descent.channels_last(self.network)
-        draws = Draws.of(len(train), recipe, task.seed, 0, task.device)
-        codes, index = draws.batch(train, self.heard, self.bits, slice(0, START_CLIPS))
-        heard = front_end(train, 8)
-        start(
-            self.network, codes, train.targets[index], source=source if recipe.warm else None,
-            source_codes=draws.batch(train, heard, 8, slice(0, START_CLIPS))[0],
-            firing=recipe.firing, groups=recipe.groups,
-        )
-        self.phases = phases(recipe, one)
+        self.source = source if recipe.warm else None
+        self._start(self.source)
         self.kept: Kept | None = None
         self.taught = train.targets if taught is None else taught
         self.deviation = heads.spread(train.targets)
         self.mean = deepcopy(self.network) if recipe.average else self.network
         bare_rate = recipe.codes_rate if one.maps == "codes" else recipe.bare_rate
-        parts: dict[bool, list[nn.Parameter]] = {False: [], True: []}
-        norms = [n for n, p in self.network.named_children() if isinstance(p, nn.BatchNorm2d)]
-        for name, parameter in self.network.named_parameters():
-            parts[name.partition(".")[0].replace("conv", "norm") not in norms].append(parameter)
-        groups = [
-            {"params": some, "share": bare_rate if bare else 1.0}
-            for bare, some in parts.items() if some
-        ]
+        groups = shares(self.network, bare_rate)
         self.optimiser = torch.optim.Adam(groups, lr=recipe.rate, weight_decay=recipe.decay)
         self.valid_codes = valid.codes(self.heard, self.bits)
         self.valid_targets = valid.targets.cpu().numpy().astype(np.float64)
@@ -111,6 +109,16 @@ class Training:
         self.best, self.best_weights, self.seconds = -2.0, self._weights(), 0.0
         self.steps = max(1, len(train) // recipe.batch)
         self._resume()
+
+    def _start(self, source: nn.Sequential | None) -> None:
+        task, train = self.task, self.train
+        draws = Draws.of(len(train), task.recipe, task.seed, 0, task.device)
+        codes, index = draws.batch(train, self.heard, self.bits, slice(0, START_CLIPS))
+        start(
+            self.network, codes, train.targets[index], source=source,
+            source_codes=draws.batch(train, front_end(train, 8), 8, slice(0, START_CLIPS))[0],
+            firing=task.recipe.firing, groups=task.recipe.groups,
+        )
 
     @property
     def epoch(self) -> int:
@@ -121,19 +129,9 @@ class Training:
         return {name: value.cpu().clone() for name, value in self.mean.state_dict().items()}
 
     def _resume(self) -> None:
-        path = self.task.checkpoint
-        if not path.is_file():
+        state = checkpoint.read(self.task)
+        if state is None:
             return
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            identity = state["identity"]
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"{path}: must be a checkpoint of a training ({reason})") from None
-        if identity != self.task.identity:
-            raise ValueError(
-                f"{path}: must be of the same recipe and data, not of others; give another folder",
-            )
         self.network.load_state_dict(state["weights"])
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -154,8 +152,8 @@ class Training:
 
     def slope_at(self, step: int) -> float | None:
         """How steep softened bits are at a step; None where they are bits."""
-        recipe = self.task.recipe
-        soft = recipe.sharpen * self.steps * recipe.epochs
+        recipe, first = self.task.recipe, self.phases[0]
+        soft = 0.0 if first.settles else recipe.sharpen * self.steps * first.epochs
         return recipe.slope ** (step / soft) if step < soft else None
 
     def run_epoch(self) -> float:
@@ -170,7 +168,7 @@ class Training:
         still.eval()
         learning.train()
         kept = self._keep_bits(still) if phase.settles else None
-        size = recipe.batch if phase.settles else PART[task.device.type]
+        size = recipe.seen if self.one.maps == "bits" else PART[task.device.type]
         targets = torch.lerp(self.train.targets, self.taught, phase.distil)
         losses = torch.zeros((), device=task.device)
         for i in range(self.steps):
@@ -203,6 +201,30 @@ class Training:
             network.load_state_dict(self.best_weights)
         self.optimiser.state.clear()
         self.best = -2.0
+        if not self.task.recipe.anew:
+            return
+        if self.phase.first == 0 and self.source is not None:
+            self._start(self._renewed(self.source))
+        elif not self.one.integer:
+            self.network.load_state_dict(self._renewed(self.network).state_dict())
+        self.task.workers.same(self.network)
+        self.mean.load_state_dict(self.network.state_dict())
+
+    def _renewed(self, source: nn.Sequential) -> nn.Sequential:
+        """Give `source` with dense layers that have learnt what its bits are to say."""
+        still, _ = self.phase.parts(self.network)
+        kept = self._keep_bits(still.eval())
+        _, learning = self.phase.parts(source.eval())
+        every = torch.arange(len(self.train), device=self.task.device)
+        epochs = range(self.epoch, min(self.epoch + DRAWS, self.phase.end))
+        parts = torch.split(every, anew.AT_ONCE)
+        maps = (kept.maps(epoch, part) for epoch in epochs for part in parts)
+        wanted = torch.lerp(self.train.targets, self.taught, self.phase.distil)
+        dense = anew.layers(
+            anew.bits(learning, maps), wanted.repeat(len(epochs), 1),
+            epochs=self.task.recipe.anew, seed=self.task.seed,
+        )
+        return anew.renewed(source, dense)
 
     def _keep_bits(self, still: nn.Sequential) -> Kept:
         """Give what the layers that stay give; the same object in all epochs of the phase."""
@@ -267,16 +289,11 @@ class Training:
         return row
 
     def _write(self) -> None:
-        state: dict[str, Any] = {
-            "identity": self.task.identity, "weights": self.network.state_dict(),
-            "mean": self.mean.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "history": self.history, "seconds": self.seconds, "best": self.best,
-            "best_weights": self.best_weights,
-        }
-        whole = io.BytesIO()
-        torch.save(state, whole)
-        self.task.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.task.checkpoint, whole.getvalue())
+        checkpoint.write(self.task, {
+            "weights": self.network.state_dict(), "mean": self.mean.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "history": self.history,
+            "seconds": self.seconds, "best": self.best, "best_weights": self.best_weights,
+        })
 
     def run(self, report: Any = lambda line: None) -> nn.Sequential:
         """Train what is left and return the network of the best epoch, folded, on the CPU."""

@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,10 @@ from golden.quantise import (
     Step,
 )
 
+CODE_BITS = 8
+"""Of a code, where nothing else is said."""
+FLOAT = "float"
+"""The variant that all others come from."""
 LEAST_GAIN = 1e-3
 """Of a batch norm."""
 
@@ -45,6 +49,11 @@ class Variant:
         Of the weights of a row, as `golden.quantise` says; before 8-bit codes it is ``unit``.
     maxima
         Activations behind the global maximum, where no map is left; None: as `maps`.
+    maxima_bits
+        Of a code there.
+    source
+        The variant of the same seed that a warm start begins at: ``float``, or one with the same
+        input and maps of bits, where only settling is left to do. None: it starts afresh.
     """
 
     integer: bool = True
@@ -54,6 +63,8 @@ class Variant:
     beta: float | None = None
     scale: Scale = "free"
     maxima: Activation | None = None
+    maxima_bits: int = 8
+    source: str | None = FLOAT
 
     def behind(self, conv: int) -> Activation:
         """Activation behind a convolution, the first one 0."""
@@ -62,22 +73,23 @@ class Variant:
 
 
 VARIANTS = {
-    "float": Variant(integer=False, maps="relu", dense="relu"),
+    "float": Variant(integer=False, maps="relu", dense="relu", source=None),
     "bam": Variant(integer=False, dense="relu"),
-    "bam-w8": Variant(),
+    "bam-w8": Variant(source="bam"),
     "a8w8": Variant(maps="codes"),
 }
 ABLATIONS = {
     "codes-8": Variant(),
     "codes-4": Variant(input_bits=4),
     "codes-3": Variant(input_bits=3),
-    "dense-binary": Variant(dense="bits"),
-    "maxima-codes": Variant(maxima="codes"),
+    "dense-binary": Variant(dense="bits", source="bam"),
+    "maxima-codes": Variant(maxima="codes", source="bam"),
+    "maxima-2bit": Variant(maxima="codes", maxima_bits=2, source="bam"),
     "beta-1": Variant(beta=1.0),
     "beta-2": Variant(beta=2.0),
     "beta-5": Variant(beta=5.0),
     "beta-20": Variant(beta=20.0),
-    "pow2-scales": Variant(scale="power"),
+    "pow2-scales": Variant(scale="power", source="bam"),
 }
 
 
@@ -126,6 +138,7 @@ def sharpen(network: nn.Module, slope: float | None) -> None:
 
 def build(
     one: Variant, *, beta: float = 1.0, dropout: float = 0.0, outputs: int = 1, norm: bool = False,
+    normed: int = 0,
 ) -> nn.Sequential:
     """Build the paper's network as `one` says, untrained, on codes ``[batch, 1, band, frame]``.
 
@@ -146,6 +159,9 @@ def build(
         Whether there are batch norms, but for 8-bit codes, whose rows share a unit: behind 2x2
         pooling, before the global one.
         `folded` and the export make thresholds and weights of them.
+    normed
+        The first convolution that has one, counted from 0: those before it do not learn. A norm
+        that says nothing would still round sums across their thresholds.
     """
     beta = beta if one.beta is None else one.beta
     codes = InputCodes(2 ** (one.input_bits - 1), 2.0 ** (3 - one.input_bits), one.input_bits)
@@ -164,12 +180,13 @@ def build(
             layers[name] = nn.Conv2d(*shape, padding=1)
         pool = nn.MaxPool2d(2) if i < 3 else GlobalMaxPool2d()
         behind: dict[str, nn.Module] = {f"pool{i + 1}": pool}
-        if norm and one.behind(i) != "codes":
-            normed: dict[str, nn.Module] = {f"norm{i + 1}": nn.BatchNorm2d(CHANNELS[i + 1])}
+        if norm and i >= normed and one.behind(i) != "codes":
+            layer: dict[str, nn.Module] = {f"norm{i + 1}": nn.BatchNorm2d(CHANNELS[i + 1])}
             # Behind the global maximum a norm would see one value a clip.
-            behind = behind | normed if i < 3 else normed | behind
+            behind = behind | layer if i < 3 else layer | behind
         layers |= behind
-        layers[f"fire{i + 1}"] = _activation(one.behind(i), beta)
+        bits = one.maxima_bits if i == len(CONVS) - 1 else CODE_BITS
+        layers[f"fire{i + 1}"] = _activation(one.behind(i), beta, bits)
         if i < 3 and dropout:
             layers[f"drop{i + 1}"] = nn.Dropout(dropout)
     layers["flatten"] = nn.Flatten()
@@ -192,6 +209,19 @@ def tame(network: nn.Module) -> None:
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.weight.clamp_(min=LEAST_GAIN)
+
+
+def shares(network: nn.Sequential, bare: float) -> list[dict[str, Any]]:
+    """Group the parameters of `network` for an optimiser, by ``share`` of the learning rate.
+
+    Layers without a norm behind them have the share `bare`, the others and norms 1.
+    """
+    parts: dict[float, list[nn.Parameter]] = {}
+    norms = [name for name, part in network.named_children() if isinstance(part, nn.BatchNorm2d)]
+    for name, parameter in network.named_parameters():
+        has = name.partition(".")[0].replace("conv", "norm") in norms
+        parts.setdefault(1.0 if has else bare, []).append(parameter)
+    return [{"params": some, "share": share} for share, some in parts.items()]
 
 
 @torch.no_grad()
@@ -222,50 +252,7 @@ def _scale(one: Variant, behind: Activation) -> Scale:
     return "unit" if behind == "codes" else one.scale
 
 
-def _activation(kind: Activation, beta: float) -> nn.Module:
+def _activation(kind: Activation, beta: float, bits: int = CODE_BITS) -> nn.Module:
     if kind == "bits":
         return SharpStep(beta)
-    return QuantReLU() if kind == "codes" else nn.ReLU()
-
-
-@torch.no_grad()
-def ones(network: nn.Sequential, one: Variant, codes: Tensor, batch: int = 64) -> dict[str, float]:
-    """Share of bits that are 1 in the input and behind every layer but the last, after pooling.
-
-    Of codes their bits in binary notation count; of floats the share above 0.
-
-    Parameters
-    ----------
-    network
-        Of `build`; evaluated on its device.
-    one
-        Its variant.
-    codes
-        uint8 ``[clip, 1, band, frame]``.
-    batch
-        Clips at a time.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    fires = [name for name, _ in network.named_children() if re.match(r"fire|relu", name)]
-    sums = {"codes": 0.0} | dict.fromkeys(fires, 0.0)
-    counts = dict.fromkeys(sums, 0)
-    for part in torch.split(codes, batch):
-        sums["codes"] += _bits(part, one.input_bits)
-        counts["codes"] += part.numel() * one.input_bits
-        x = part.to(device)
-        for name, layer in network.named_children():
-            x = layer(x)
-            if isinstance(layer, QuantReLU):
-                whole = (x.float() / layer.step).round().to(torch.uint8)
-                sums[name] += _bits(whole, layer.bits)
-                counts[name] += x.numel() * layer.bits
-            elif name in fires:
-                sums[name] += float((x > 0).sum())
-                counts[name] += x.numel()
-    named = {name: name.replace("fire", "conv").replace("relu", "dense") for name in sums}
-    return {named[name]: round(sums[name] / counts[name], 5) for name in sums}
-
-
-def _bits(codes: Tensor, bits: int) -> float:
-    return float(sum(((codes >> bit) & 1).sum() for bit in range(bits)))
+    return QuantReLU(bits) if kind == "codes" else nn.ReLU()

@@ -53,6 +53,12 @@ class Workers:
             if buffer.is_floating_point():
                 self.total(buffer).div_(self.size)
 
+    def same(self, network: nn.Module) -> None:
+        """Give all processes the first one's weights and buffers: machines may round otherwise."""
+        if self.size > 1:
+            for value in network.state_dict().values():
+                distributed.broadcast(value, 0)
+
     def total(self, tensor: torch.Tensor) -> torch.Tensor:
         """Sum of all processes' tensors of one shape, in place."""
         if self.size > 1:

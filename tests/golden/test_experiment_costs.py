@@ -117,7 +117,10 @@ def test_memory_of_the_papers_network(shipped: Network) -> None:
     ):  # seven bits more for what stands before the global maximum, or behind it
         found = memory.MODELS[model](shipped, memory.VARIANTS["maxima-codes"])
         assert found == memory.MODELS[model](shipped, widths) + 7 * less, model
+        found = memory.MODELS[model](shipped, memory.VARIANTS["maxima-2bit"])
+        assert found == memory.MODELS[model](shipped, widths) + less, model
     assert memory.factor(shipped, memory.CLAIMED, "float") == 1
+    assert memory.factor(shipped, memory.CLAIMED, "maxima-2bit") >= 25
     assert memory.factor(shipped, memory.CLAIMED, "bam-w8") >= 25
 
 

@@ -65,6 +65,10 @@ BROKEN = {
     "variant": ((RUN, "variant"), "ternary", "variant must be one of float, .*not \"ternary\""),
     "beta": ((RUN, "variant"), "beta-x", "variant must be one of float, .*beta-NUMBER, not"),
     "seed": ((RUN, "seed"), 2, "runs/bam-1.json must be called bam-2.json"),
+    "source": ((RUN, "source"), "a8w8", "source must be float, not \"a8w8\""),
+    "own source": ((RUN, "source"), "bam", "source must be float, not \"bam\""),
+    "no text": ((WHOLE, "source"), 1, "source must be a text that is not empty, not 1"),
+    "unknown source": ((WHOLE, "source"), "bam-w8", "source must be float or bam, not"),
     "no seed": ((RUN, "seed"), True, "seed must be an integer of at least 0, not true"),
     "seconds": ((RUN, "seconds"), -1, "seconds must be a finite number of at least 0, not -1"),
     "not finite": ((RUN, "seconds"), float("nan"), "must be JSON: numbers must be finite, not NaN"),
@@ -137,6 +141,39 @@ def test_integer_predictions_are_measured_too(folder: Path) -> None:
         load(folder)
 
 
+def test_a_training_takes_what_it_starts_from_as_well(tmp_path: Path) -> None:
+    folder = made_up.write(tmp_path / "results", ("float-1", "bam-1", "bam-2", "bam-w8-1"))
+    for name, source, seconds in (  # the float network of seed 2 is not there
+        ("float-1", None, 1000), ("bam-1", "float", 2000), ("bam-2", "float", 9900),
+        ("bam-w8-1", "bam", 400),
+    ):
+        made_up.change(folder / f"runs/{name}.json", "source", to=source)
+        made_up.change(folder / f"runs/{name}.json", "seconds", to=seconds)
+    found = load(folder)
+    assert [run.source for run in found.runs] == [None, "float", "float", "bam"]
+    (time,) = (one for one in claims(found, factor=1, products=0) if "two CPU cores" in one.what)
+    assert time.measured == "3,400 s at most with what it starts from, 3 runs (bam-w8-1)"
+    assert time.met
+    assert time.runs_missing
+    made_up.change(folder / "runs/bam-1.json", "seconds", to=6000)
+    (time,) = (each for each in claims(load(folder), factor=1, products=0) if "CPU" in each.what)
+    assert not time.met
+    (folder / "runs/bam-1.json").unlink()  # what bam-w8-1 took in all nobody knows now
+    (time,) = (each for each in claims(load(folder), factor=1, products=0) if "CPU" in each.what)
+    assert time.measured == "1,000 s at most with what it starts from, 1 runs (float-1)"
+    assert time.met
+    assert time.runs_missing
+
+
+@pytest.mark.parametrize(("settle", "chosen"), [("0", [1, 2]), ("1", [2]), ("2", [1, 2])])
+def test_where_a_network_settled_its_best_is_of_then(
+    folder: Path, settle: str, chosen: list[int],
+) -> None:
+    recipe = {"epochs": "2" if settle == "0" else "1", "settle": settle}
+    made_up.change(folder / RUN, "recipe", to=recipe)
+    assert [line.epoch for line in load(folder).of("bam")[0].chosen] == chosen
+
+
 def test_spread() -> None:
     assert summary.spread([]) is None
     assert summary.spread([3.0]) == summary.Spread(n=1, mean=3.0, deviation=None)
@@ -147,7 +184,7 @@ def test_spread() -> None:
 def test_what_is_missing(folder: Path, tmp_path: Path) -> None:
     assert summary.missing(load(folder)) == {
         "float": 2, "bam": 3, "bam-w8": 2, "a8w8": 4, "codes-8": 1, "codes-3": 1,
-        "dense-binary": 1, "maxima-codes": 1, "pow2-scales": 1,
+        "dense-binary": 1, "maxima-codes": 1, "maxima-2bit": 1, "pow2-scales": 1,
     }
     nothing = summary.missing(load(made_up.write(tmp_path / "none", ())))
     assert nothing["float"] == 4

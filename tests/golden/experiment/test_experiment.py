@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from golden.experiment.experiment import Options, run
 from golden.experiment.recipe import Recipe
 from golden.experiment.task import Task
 from golden.experiment.training import Training
+from golden.experiment.variants import build, variant
 from golden.experiment.workers import Workers
 
 ROOT = Path(__file__).parents[3]
@@ -41,7 +43,8 @@ def test_from_folders_to_results(options: Options) -> None:
     folder = options.out / "results"
     assert [path.name for path in paths] == ["float-1.json", "bam-w8-1.json"]
     assert any("files skipped; draws that failed" in line for line in said)
-    assert any(line.startswith("bam-w8-1 · epoch 2 · train_loss") for line in said)
+    assert any(line.startswith("bam-1 · epoch 3 · train_loss") for line in said)
+    assert any(line.startswith("bam-w8-1 · epoch 1 · train_loss") for line in said)
     test = json.loads((folder / "test.json").read_text())
     assert set(test) == {"schema", "data", "sets"}
     assert {name: len(rows) for name, rows in test["sets"].items()} == {
@@ -52,11 +55,12 @@ def test_from_folders_to_results(options: Options) -> None:
     for path in paths:
         result = json.loads(path.read_text())
         assert set(result) == {
-            "schema", "variant", "seed", "recipe", "data", "epochs", "seconds", "device", "threads",
-            "tools", "history", "sets", "predictions", "ones", "integer", "weights",
+            "schema", "variant", "seed", "source", "recipe", "data", "epochs", "seconds", "device",
+            "threads", "tools", "history", "sets", "predictions", "ones", "integer", "weights",
         }
         assert result["data"] == test["data"]
-        epochs = 2 if result["variant"] == "float" else 3
+        assert result["source"] == {"float": None, "bam-w8": "bam"}[result["variant"]]
+        epochs = 2 if result["variant"] == "float" else 1  # on the bits of bam
         assert result["epochs"] == len(result["history"]) == epochs
         assert result["recipe"]["rate"] == 1e-3
         for name, rows in test["sets"].items():
@@ -90,7 +94,8 @@ def test_two_outputs_go_all_the_way(
     monkeypatch.setattr(teacher, "require", lambda: Path())
     monkeypatch.setattr(teacher, "mos", half)
     both = replace(recipe, outputs=("pesq", "dnsmos"))
-    run(replace(options, recipe=both, cache=tmp_path / "clips"))
+    every = ("float", "bam", "bam-w8")
+    run(replace(options, recipe=both, cache=tmp_path / "clips", variants=every))
     found = reading.load(options.out / "results")
     assert set(found.sets) == {
         "known", "unseen_kinds", "known:teacher", "unseen_kinds:teacher",
@@ -99,7 +104,8 @@ def test_two_outputs_go_all_the_way(
         assert set(one.predictions) == set(found.sets)
         assert not np.array_equal(one.predictions["known"], one.predictions["known:teacher"])
     bits = found.of("bam-w8")[0]
-    assert [line.epoch for line in bits.chosen] == [3]  # where it settled
+    assert [line.epoch for line in bits.chosen] == [1]
+    assert [line.epoch for line in found.of("bam")[0].chosen] == [3]  # where it settled
     assert [line.epoch for line in found.of("float")[0].chosen] == [1, 2]
     assert bits.integer is not None
     assert set(bits.integer.metrics) == set(found.sets)
@@ -119,6 +125,7 @@ def test_two_outputs_go_all_the_way(
 def test_the_same_again_and_where_it_was_stopped(
     options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    options = replace(options, recipe=replace(options.recipe, settle=2))
     run(replace(options, out=tmp_path / "whole"))
     keep = Training.keep
 
@@ -127,7 +134,7 @@ def test_the_same_again_and_where_it_was_stopped(
         raise KeyboardInterrupt
 
     halves = replace(options, out=tmp_path / "halves")
-    for _ in range(5):  # after every epoch, the one that settles among them
+    for _ in range(8):  # after every epoch: of float, bam and bam-w8, and where they settle
         with monkeypatch.context() as patch:
             patch.setattr(Training, "keep", interrupted)
             with pytest.raises(KeyboardInterrupt):
@@ -161,13 +168,42 @@ def test_one_float_network_serves_recipes_of_other_bits(
     monkeypatch.setattr(Training, "run_epoch", watched)
     bits = replace(options.recipe, distil=0.2, firing=0.3, beta=2.0, settle=0)
     run(replace(options, recipe=bits))
-    assert epochs == ["bam-w8", "bam-w8"]
+    assert epochs == ["bam", "bam", "bam-w8", "bam-w8"]
     (path,) = run(replace(options, variants=("float",), first_seed=2))
     assert path.name == "float-2.json"
     after = results(options.out)
     assert after["float-1.json"] == before["float-1.json"]
     assert after["bam-w8-1.json"]["recipe"] == bits.as_dict()
     assert after["float-1.json"]["recipe"] == bits.of_floats().as_dict() != bits.as_dict()
+
+
+def test_what_others_start_from_is_read_from_the_results(
+    options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    run(replace(options, variants=("float", "bam", "bam-w8"), out=tmp_path / "one"))
+    run(replace(options, variants=("float", "bam")))
+    shutil.rmtree(options.out / "work")
+    runs = options.out / "results/runs"
+    epochs: list[str] = []
+    run_epoch = Training.run_epoch
+
+    def watched(self: Training) -> float:
+        epochs.append(self.task.name)
+        return run_epoch(self)
+
+    monkeypatch.setattr(Training, "run_epoch", watched)
+    run(replace(options, variants=("bam-w8",)))
+    assert epochs == ["bam-w8"]
+    assert results(options.out)["bam-w8-1.json"] == results(tmp_path / "one")["bam-w8-1.json"]
+    other = tmp_path / "one/results/runs/bam-w8-1.npz"
+    assert (runs / "bam-w8-1.npz").read_bytes() == other.read_bytes()
+    whole = (runs / "bam-1.npz").read_bytes()
+    for broken in (b"", whole[:500], (runs / "bam-w8-1.npz").read_bytes()):
+        (runs / "bam-w8-1.json").unlink(missing_ok=True)
+        (runs / "bam-1.npz").write_bytes(broken)
+        with pytest.raises(ValueError, match=r"bam-1\.npz: must hold the weights of its run"):
+            run(replace(options, variants=("bam-w8",)))
+        shutil.rmtree(options.out / "work", ignore_errors=True)
 
 
 @pytest.mark.parametrize(("distil", "settle_distil"), [(0.0, 1.0), (0.5, 0.0), (0.0, 0.0)])
@@ -218,7 +254,7 @@ def test_a_committed_list_is_the_test_where_its_files_are(
 
 
 def two_processes(options: Options, out: Path) -> None:
-    """Run the float variant in two processes, as `torchrun` would."""
+    """Run float, and bits from it, in two processes, as `torchrun` would."""
     code = (
         "import json, sys; from pathlib import Path; from dataclasses import replace\n"
         "from golden.experiment import recipe, store, labelling, manifests\n"
@@ -233,7 +269,8 @@ def two_processes(options: Options, out: Path) -> None:
         "recipe": {"clips": 8, "epochs": 2, "batch": 4, "rate": 1e-3, "levels": [-35.0, -15.0],
                    "half": False, "norm": False},
         "data": str(options.data), "out": str(out), "cache": str(options.clips), "seeds": 1,
-        "threads": 1, "valid": 4, "known": 4, "unseen_kinds": 4, "variants": ["float"],
+        "threads": 1, "valid": 4, "known": 4, "unseen_kinds": 4,
+        "variants": ["float", "bam-w8"],
     }
     env = os.environ | {
         "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517",
@@ -269,6 +306,9 @@ def test_two_processes_train_as_one(options: Options, tmp_path: Path) -> None:
     assert together["predictions"]["known"] == pytest.approx(
         alone["predictions"]["known"], abs=2e-3,
     )
+    bits = json.loads((tmp_path / "two/results/runs/bam-w8-1.json").read_text())
+    assert (bits["source"], bits["epochs"], bits["threads"]) == ("bam", 8, 2)
+    assert bits["integer"]["differing"]["mismatches"] == 0
 
 
 def test_the_rate_rises_and_falls_and_bits_sharpen(options: Options, tmp_path: Path) -> None:
@@ -298,7 +338,7 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
     changes: tuple[dict[str, Any], ...] = (
         {}, {"dropout": 0.3}, {"beta": 9.0}, {"firing": 0.2}, {"sharpen": 0.9}, {"decay": 0.5},
         {"rotate": False}, {"levels": (-60.0, -50.0)},
-        {"half": False}, {"norm": False}, {"bare_rate": 1.0},
+        {"half": False}, {"norm": False}, {"bare_rate": 1.0}, {"seen": 2},
     )
     for change in changes:
         recipe = replace(options.recipe, epochs=1, **change)
@@ -311,8 +351,8 @@ def test_each_means_of_the_recipe_changes_the_training(options: Options, tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "shares"), [
-        ("float", {1.0, 0.3}), ("bam-w8", {1.0, 0.3}), ("maxima-codes", {1.0, 0.3}),
-        ("a8w8", {0.07}),
+        ("float", {1.0, 0.3}), ("codes-8", {1.0, 0.3}), ("bam-w8", {1.0, 0.3}),
+        ("maxima-codes", {0.3}), ("a8w8", {0.07}),
     ],
 )
 def test_layers_without_norms_have_rates_of_their_own(
@@ -322,7 +362,8 @@ def test_layers_without_norms_have_rates_of_their_own(
     train = batches.load(options.clips, "train", 8, torch.device("cpu"))
     recipe = replace(options.recipe, bare_rate=0.3, codes_rate=0.07)
     task = Task(name=name, seed=1, recipe=recipe, data="", folder=tmp_path)
-    training = Training(task, train, train)
+    source = build(variant("bam")) if task.source == "bam" else None
+    training = Training(task, train, train, source)
     training.run_epoch()
     last = training.rate_at(training.steps - 1)
     assert {group["lr"] for group in training.optimiser.param_groups} == {
@@ -333,6 +374,7 @@ def test_layers_without_norms_have_rates_of_their_own(
         for each in group["params"]
     ]
     bare = ["dense1"] + ["conv4"] * (name in ("maxima-codes", "a8w8"))
+    bare += ["conv1"] * (name in ("bam-w8", "maxima-codes"))  # it stays as bam has it
     for layer in ("conv1", "conv4", "dense1"):
         weight = training.network.get_submodule(layer).weight
         fast = any(each is weight for each in norms)
@@ -421,11 +463,12 @@ def test_options_and_recipes_list_every_broken_rule(tmp_path: Path) -> None:
             clips=1, epochs=0, batch=True, rate=0.0, warm_up=1.0, beta=-1.0, dropout=1.0,
             firing=0.0, sharpen=1.0, slope=0.0, distil=2.0, levels=(0.0, -1.0), decay=-1.0,
             average=1.0, bare_rate=0.0, codes_rate=0.0, settle=-1, settle_distil=1.5,
+            anew=-1, seen=1,
         )
     for name in (
         "clips", "epochs", "batch", "rate", "warm_up", "beta", "dropout", "firing", "sharpen",
         "slope", "distil", "levels", "decay", "average", "bare_rate", "codes_rate",
-        "settle", "settle_distil",
+        "settle", "settle_distil", "anew", "seen",
     ):
         assert f"{name} must " in str(caught.value)
 

@@ -16,12 +16,12 @@ from golden.experiment.recipe import Recipe
 from golden.experiment.settling import DRAWS, giver
 from golden.experiment.task import Task
 from golden.experiment.training import Training
-from golden.experiment.variants import folded, variant
+from golden.experiment.variants import build, folded, variant
 from golden.export import export
 
 
 def trained(
-    options: Options, folder: Path, *, name: str = "bam-w8", **change: Any,
+    options: Options, folder: Path, *, name: str = "codes-8", **change: Any,
 ) -> Training:
     """A training of bits whose next epoch settles; its teacher says what nobody else does."""
     run(replace(options, labels_only=True))
@@ -59,7 +59,7 @@ def test_bits_settle_on_maps_that_stay(options: Options, tmp_path: Path) -> None
     assert done == {2 * training.steps}  # of this phase alone, and of both its epochs
 
 
-@pytest.mark.parametrize("name", ["bam", "bam-w8", "codes-4"])
+@pytest.mark.parametrize("name", ["bam", "codes-8", "codes-4"])
 def test_what_stays_is_kept_for_three_draws(name: str, options: Options, tmp_path: Path) -> None:
     training = trained(options, tmp_path, name=name, epochs=1, settle=5)
     training.keep(training.run_epoch(), 1.0)
@@ -110,9 +110,25 @@ def test_settling_has_a_teacher_of_its_own(
 
 
 def test_only_networks_of_bits_settle(recipe: Recipe) -> None:
-    for name in ("bam", "bam-w8", "maxima-codes", "codes-4", "beta-2"):
+    for name in ("bam", "codes-8", "codes-4", "beta-2"):
         assert [each.settles for each in phases(recipe, variant(name))] == [False, True]
+    for name in ("bam-w8", "maxima-codes", "dense-binary", "pow2-scales"):
+        (alone,) = phases(recipe, variant(name))  # from the bits of bam
+        assert (alone.first, alone.end, alone.settles) == (0, 1, True)
+        cold = phases(replace(recipe, warm=False), variant(name))
+        assert [each.settles for each in cold] == [False, True]
     for name in ("float", "a8w8"):
         assert [each.settles for each in phases(recipe, variant(name))] == [False]
     assert [each.end for each in phases(recipe, variant("bam"))] == [2, 3]
     assert len(phases(replace(recipe, settle=0), variant("bam"))) == 1
+
+
+def test_bits_that_are_there_are_never_softened(options: Options, tmp_path: Path) -> None:
+    run(replace(options, labels_only=True))
+    train = batches.load(options.clips, "train", 8, torch.device("cpu"))
+    recipe = replace(options.recipe, sharpen=0.9, settle=3)
+    task = Task(name="bam-w8", seed=1, recipe=recipe, data="", folder=tmp_path)
+    with pytest.raises(ValueError, match="source of bam-w8 must be a network of bam, not None"):
+        Training(task, train, train)
+    training = Training(task, train, train, build(variant("bam")))
+    assert {training.slope_at(step) for step in range(3 * training.steps)} == {None}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from golden.binarise import middle
+from golden.experiment.ones import ones
 from golden.experiment.start import start
 from golden.experiment.training import predict
 from golden.experiment.variants import (
@@ -13,7 +14,6 @@ from golden.experiment.variants import (
     VARIANTS,
     build,
     folded,
-    ones,
     sharpen,
     tame,
     variant,
@@ -153,6 +153,51 @@ def test_norms_leave_a_start_as_it_is(name: str) -> None:
         differing = (maps[f"fire{i}", False] != maps[f"fire{i}", True]).float().mean()
         # Sums at the threshold, by roundings; behind the first layer they add up.
         assert differing < (0.01 if i == 1 else 0.1)
+
+
+def bits() -> nn.Sequential:
+    network = build(variant("bam"), outputs=1)
+    start(network, clips(32), targets(clips(32)), source=floats())
+    with torch.no_grad():
+        for i, conv in enumerate(("conv1", "conv2", "conv3", "conv4")):  # where no start puts them
+            bias = network.get_submodule(conv).bias
+            bias.add_(torch.linspace(-0.6, 0.6, len(bias)).roll(i))
+    return network
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "name", ["bam-w8", "pow2-scales", "dense-binary", "maxima-codes", "maxima-2bit"],
+)
+def test_bits_that_are_there_stay(name: str) -> None:
+    source, codes = bits(), clips(32)
+    network = build(variant(name), norm=True, normed=3)
+    assert [n for n, _ in network.named_children() if n.startswith("norm")] == (
+        [] if name.startswith("maxima") else ["norm4"]
+    )
+    start(network, codes, targets(codes), source=source, firing=0.9)
+    network.eval()
+    parts = dict(network.named_children())
+    x = codes
+    for i in range(1, 5):  # each layer on the bits that the source gives it
+        given = source.get_submodule("codes")(x) if i == 1 else x
+        x = source.get_submodule("pad1")(given) if i == 1 else given
+        for part in (f"conv{i}", f"pool{i}", f"fire{i}"):
+            x = source.get_submodule(part)(x)
+        y = given
+        normed = [each for each in (f"norm{i}",) if each in parts]
+        for part in (f"conv{i}", *normed, f"pool{i}", f"fire{i}"):
+            y = parts[part](y)
+        middle_code = 1.5 * float(parts["fire4"].step) if name == "maxima-2bit" and i == 4 else 0
+        agree = ((y > middle_code) == (x > 0)).float().mean()
+        assert agree > (0.7 if middle_code else 0.97 if i == 4 else 0.99)  # but for rounding
+        assert 0.05 < x.mean() < 0.95
+    y, wanted = y.flatten(1), x.flatten(1)
+    for part in ("dense1", "relu1", "dense2", "relu2", "dense3"):
+        wanted, y = source.get_submodule(part)(wanted), parts[part](y)
+    alike = np.corrcoef(wanted[:, 0].numpy(), y[:, 0].numpy())[0, 1]
+    least = {"bam-w8": 0.95, "pow2-scales": 0.9, "dense-binary": 0.3}  # others: of new activations
+    assert alike > least.get(name, 0.5)
 
 
 @torch.no_grad()
