@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import bambino
-from golden import netfile
+from golden import clip, netfile
+from golden.experiment import memory
 from golden.torch_engine import TorchEngine
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BOTH = ("float", "bam-w8")
+SHOWN = ("float", "bam", "bam-w8", "a8w8", "maxima-2bit", "maxima-codes")
 
 
 @pytest.mark.cosim
@@ -53,18 +54,11 @@ def test_the_experiments_figures_are_those_of_its_page() -> None:
     found = json.loads((ROOT / "docs/experiment/figures.json").read_text())
     sums = [sum(layer[name] for layer in found["work"]) for name in ("needed", "accumulates")]
     assert f"would spare them | {1 - sums[0] / sums[1]:.1%} |".replace("%", " %") in README
-    pesq, teacher = (
-        [f"{found['variants'][one]['sets'][which]['PCC']['mean']:.3f}" for one in BOTH]
-        for which in ("known", "known:teacher")
-    )
-    said = " ".join(README.split())
-    assert f"float network {pesq[0]}, bits and 8-bit weights {pesq[1]};" in said
-    assert f"DNSMOS P.808 {teacher[0]} and {teacher[1]}." in said
-    bits, codes = (
-        " and ".join(
-            f"{found['variants'][one]['sets'][which]['PCC']['mean']:.3f}"
-            for which in ("known", "known:teacher")
-        )
-        for one in ("bam", "a8w8")
-    )
-    assert f"8-bit codes and weights {codes}, bits and float weights {bits}." in said
+    for one in SHOWN:
+        sets = found["variants"][one]["sets"]
+        both = [sets[which]["PCC"] for which in ("known", "known:teacher")]
+        figures = " | ".join(f"{each['mean']:.3f}" for each in both)
+        row = rf"^\| .*\(`{one}`\) \| {both[0]['n']} \| {re.escape(figures)} \|$"
+        assert re.search(row, README, re.MULTILINE), (one, figures)
+    less = memory.factor(netfile.load(clip.SHIPPED), memory.CLAIMED, "maxima-2bit")
+    assert f"of the float one in {less:.1f} times less memory" in " ".join(README.split())
