@@ -1,4 +1,4 @@
-"""Dense layers trained anew on bits that are there: of the old ones most units never fire.
+"""Dense layers trained anew on the bits of `bam`: of the old ones most units never fire.
 
 While the convolutions learn, at the rate that suits them, most hidden units of the dense layers
 come to lie where nothing makes them fire. On bits that stay, new ones cost seconds.
