@@ -14,11 +14,12 @@ from golden.experiment import clips as batches
 from golden.experiment import labelling, lists, results, store, workers
 from golden.experiment.clips import Clips
 from golden.experiment.phases import phases
+from golden.experiment.predictions import predict
 from golden.experiment.recipe import Recipe
 from golden.experiment.sources import Sources, sources
 from golden.experiment.store import Split
 from golden.experiment.task import Task
-from golden.experiment.training import Training, predict
+from golden.experiment.training import Training
 from golden.experiment.variants import FLOAT, VARIANTS, variant
 from golden.experiment.workers import Workers
 from golden.rules import refuse

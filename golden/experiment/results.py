@@ -18,12 +18,13 @@ from golden.archive import ArchiveError, unpack
 from golden.dnsmos import OUTPUT as DNSMOS
 from golden.experiment.clips import Clips
 from golden.experiment.ones import ones
+from golden.experiment.predictions import predict
 from golden.experiment.reading import TEACHER
 from golden.experiment.store import Row
-from golden.experiment.training import Floats, Training, predict
+from golden.experiment.training import Training
 from golden.experiment.variants import Variant, build, variant
 from golden.export import compare_float, export
-from golden.figures import correlation, ranks
+from golden.figures import Floats, correlation, ranks
 from golden.files import write_whole
 from golden.heads import PESQ
 from golden.network import Network

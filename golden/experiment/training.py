@@ -6,51 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from golden import descent, heads
 from golden.experiment import anew, checkpoint
 from golden.experiment.clips import Clips, Draws, front_end
 from golden.experiment.phases import LEARNS, Phase, phases
+from golden.experiment.predictions import predict
 from golden.experiment.settling import DRAWS, Kept, giver
 from golden.experiment.start import start
 from golden.experiment.task import Task
 from golden.experiment.variants import build, folded, shares, sharpen, tame, variant
-from golden.experiment.workers import Workers
 from golden.figures import correlation
 from golden.model import CONVS
 
 START_CLIPS = 64
-EVALUATED = 16
-"""Clips at a time."""
-
 PART = {"cpu": 8, "cuda": 4096}
 """Clips that a step takes at a time where no bits hang on it: on a CPU few, whose maps stay in its
 caches (a quarter less time than 32), on a GPU all. The float network's norms see as many: another
 device trains another one. With more processes each norm sees less of a step."""
-
-Floats = NDArray[np.float64]
-
-
-@torch.no_grad()
-def predict(network: nn.Sequential, codes: Tensor, workers: Workers | None = None) -> Floats:
-    """Predictions ``[clip, output]`` of `network` in evaluation, shared among `workers`."""
-    workers = workers or Workers()
-    network.eval()
-    device = next(network.parameters()).device
-    found: Tensor | None = None
-    for number, at in enumerate(range(0, len(codes), EVALUATED)):
-        if found is None or number % workers.size == workers.rank:
-            part = network(codes[at : at + EVALUATED].to(device)).double()
-            if found is None:
-                found = torch.zeros(len(codes), part.shape[1], dtype=torch.float64, device=device)
-            if number % workers.size == workers.rank:
-                found[at : at + EVALUATED] = part
-    assert found is not None  # there is at least one clip
-    result: Floats = workers.total(found).cpu().numpy()
-    return result
-
 
 class Training:
     """A task under way.

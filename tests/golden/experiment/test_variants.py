@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from golden.binarise import middle
 from golden.experiment.ones import ones
+from golden.experiment.predictions import predict
 from golden.experiment.start import start
-from golden.experiment.training import predict
 from golden.experiment.variants import (
     ABLATIONS,
     VARIANTS,
