@@ -11,10 +11,12 @@ import pytest
 import bambino
 from golden import clip, netfile
 from golden.experiment import memory
+from golden.experiment.reading import load
 from golden.torch_engine import TorchEngine
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "docs" / "experiment" / "results"
 SHOWN = ("float", "bam", "bam-w8", "a8w8", "maxima-2bit", "maxima-codes")
 
 
@@ -60,6 +62,9 @@ def test_the_experiments_figures_are_those_of_its_page() -> None:
         figures = " | ".join(f"{each['mean']:.3f}" for each in both)
         row = rf"^\| .*\(`{one}`\) \| {both[0]['n']} \| {re.escape(figures)} \|$"
         assert re.search(row, README, re.MULTILINE), (one, figures)
+    seed = next(run for run in load(RESULTS).of("float") if run.seed == 1)
+    both = " and ".join(f"{seed.metrics[which].pcc:.3f}" for which in ("known", "known:teacher"))
+    assert f"the float network of seed 1, as `a8w8`, has {both}" in " ".join(README.split())
     less = memory.factor(netfile.load(clip.SHIPPED), memory.CLAIMED, "maxima-2bit")
     said = f"of the float one in {less:.1f} times less memory (all conv outputs and weights)"
     assert said in " ".join(README.split())

@@ -28,7 +28,8 @@ def trained(
     train = batches.load(options.clips, "train", 8, torch.device("cpu"))
     recipe = replace(options.recipe, **change)
     task = Task(name=name, seed=1, recipe=recipe, data="", folder=folder)
-    training = Training(task, train, train, taught=train.targets + 1000.0)
+    source = None if task.source in (None, "float") else build(variant(task.source))
+    training = Training(task, train, train, source, taught=train.targets + 1000.0)
     while not training.phase.settles:
         training.keep(training.run_epoch(), 1.0)
     return training
@@ -80,15 +81,17 @@ def test_what_stays_is_kept_for_three_draws(name: str, options: Options, tmp_pat
     assert torch.equal(heard[1], heard[4])
 
 
+@pytest.mark.parametrize("name", ["codes-8", "bam-w8"])
 @pytest.mark.parametrize("compiled", [True, False])
 def test_what_stays_gives_the_bits_that_the_exported_network_gives(
-    compiled: bool, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    compiled: bool, name: str, options: Options, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     best = AddsEngine().kind
     assert best != NUMPY
     if not compiled:
         monkeypatch.setattr("golden.experiment.settling.NUMPY", best)
-    training = trained(options, tmp_path, epochs=1)
+    training = trained(options, tmp_path, name=name, epochs=1)
     training.keep(training.run_epoch(), 1.0)
     codes = training.valid_codes
     still, _ = Phase(first=0, epochs=1, distil=0.0, settles=True).parts(training.network)
